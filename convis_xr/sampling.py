@@ -1,0 +1,244 @@
+"""Time step and pixel pitch of a grid, and the check that it is one."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from convis_xr import dims
+from convis_xr.errors import ContractError, UnitError, explain
+from convis_xr.options import get_option
+from convis_xr.units import DIMENSIONS, Quantity, factor, has_dimension, is_bare, magnitude, parse_unit
+
+#: steps may differ by this part of a step (plus the rounding of the coordinate's own dtype)
+JITTER = 1e-3
+
+
+@dataclass(frozen=True, init=False)
+class Sampling:
+    """Time step and pixel pitch.
+
+    Parameters
+    ----------
+    dt : quantity, optional
+        Time step [s]; by default that of `set_options`, else unknown.
+    pixel_size : quantity or pair (y, x), optional
+        Distance of pixel centres in visual angle [degree]; by default that of `set_options`, else unknown.
+
+    Raises
+    ------
+    UnitError
+        A bare number, a wrong dimension, or nothing above zero.
+
+    Examples
+    --------
+    >>> sampling = Sampling(dt="1 ms", pixel_size="0.05 deg")
+    >>> sampling
+    Sampling(dt='1 ms', pixel_size='0.05 deg')
+    >>> sampling.steps("0.1 s"), sampling.pixels("1 deg")
+    (100, 20.0)
+    """
+
+    #: time step in s, None where unknown
+    dt_s: float | None
+    #: pixel pitch (y, x) in degree, None where unknown
+    pixel_deg: tuple[float, float] | None
+
+    def __init__(self, dt: Any = None, pixel_size: Any = None) -> None:
+        dt = get_option("dt") if dt is None else dt
+        pixel_size = get_option("pixel_size") if pixel_size is None else pixel_size
+        object.__setattr__(self, "dt_s", None if dt is None else step_seconds(dt))
+        object.__setattr__(self, "pixel_deg", None if pixel_size is None else pixel_degrees(pixel_size))
+
+    @classmethod
+    def of(cls, data: Any) -> Sampling:
+        """Read the sampling off the coordinates of a DataArray or Dataset.
+
+        A coordinate with one sample only takes the step from its attribute ``step`` (in its own units), which this library's
+        generators and readers write; then from `set_options`.
+
+        Raises
+        ------
+        ContractError
+            A coordinate is not uniform, descends, repeats itself, or has no unit.
+        """
+        faults: list[str] = []
+        sampling = read_sampling(data, faults)
+        if faults:
+            from convis_xr.errors import explain_all
+
+            raise ContractError(explain_all("sampling", faults))
+        return sampling
+
+    @property
+    def dt(self) -> Any:
+        """Time step as a quantity, or None."""
+        return None if self.dt_s is None else Quantity(self.dt_s, "s")
+
+    @property
+    def pixel_size(self) -> Any:
+        """Pixel pitch as a quantity (a pair (y, x) where the pixels are not square), or None."""
+        if self.pixel_deg is None:
+            return None
+        y, x = self.pixel_deg
+        return Quantity(y, "degree") if y == x else Quantity(np.array([y, x]), "degree")
+
+    def need_dt(self, who: str) -> float:
+        """The time step in s; where it is unknown an error says that ``who`` wants it."""
+        if self.dt_s is None:
+            raise ContractError(_missing(who, "a time step", 'set_options(dt="1 ms")'))
+        return self.dt_s
+
+    def need_pixel(self, who: str) -> tuple[float, float]:
+        """The pixel pitch (y, x) in degree; where it is unknown an error says that ``who`` wants it."""
+        if self.pixel_deg is None:
+            raise ContractError(_missing(who, "a pixel size", 'set_options(pixel_size="0.05 deg")'))
+        return self.pixel_deg
+
+    def steps(self, duration: Any, name: str = "duration") -> int:
+        """A length of time in whole steps: a bare int is samples, a quantity is time."""
+        if is_bare(duration):
+            return whole(duration, name)
+        return round(magnitude(duration, "time", name) / self.need_dt(name))
+
+    def pixels(self, angle: Any, name: str = "angle") -> float:
+        """A visual angle in pixels (of the x pitch)."""
+        return magnitude(angle, "angle", name) / self.need_pixel(name)[1]
+
+    def __repr__(self) -> str:
+        dt = "None" if self.dt_s is None else f"'{self.dt_s * 1e3:.6g} ms'"
+        pixel: Any = None if self.pixel_deg is None else tuple(f"{value:.6g} deg" for value in self.pixel_deg)
+        if pixel is not None and pixel[0] == pixel[1]:
+            pixel = pixel[0]
+        return f"Sampling(dt={dt}, pixel_size={pixel!r})"
+
+
+def step_seconds(dt: Any) -> float:
+    """A time step in s, above zero."""
+    return _positive(magnitude(dt, "time", "dt"), "dt", "time", dt)
+
+
+def pixel_degrees(pixel_size: Any) -> tuple[float, float]:
+    """A pixel pitch (y, x) in degree, above zero; one quantity means square pixels."""
+    if isinstance(pixel_size, tuple | list) and len(pixel_size) == 2:
+        pair = tuple(pixel_size)
+    elif isinstance(pixel_size, Quantity) and np.shape(pixel_size.magnitude) == (2,):
+        pair = (pixel_size[0], pixel_size[1])
+    else:
+        pair = (pixel_size, pixel_size)
+    y, x = (_positive(magnitude(value, "angle", "pixel_size"), "pixel_size", "angle", value) for value in pair)
+    return y, x
+
+
+def whole(value: Any, name: str) -> int:
+    """A bare whole number of samples, zero or more."""
+    as_int = int(value) if np.ndim(value) == 0 and np.isfinite(value) and int(value) == value else -1
+    if isinstance(value, bool) or as_int < 0:
+        raise UnitError(explain(name, wanted="whole samples or a quantity", got=repr(value), cure=f'{name}="100 ms"'))
+    return as_int
+
+
+def read_sampling(data: Any, faults: list[str]) -> Sampling:
+    """`Sampling.of` that adds what is wrong to ``faults`` instead of raising."""
+    time = _step_of(data, dims.TIME, "time", faults)
+    y = _step_of(data, dims.Y, "angle", faults)
+    x = _step_of(data, dims.X, "angle", faults)
+    pixel = (abs(y or x or 0.0), abs(x or y or 0.0)) if (y or x) else None
+    return Sampling(
+        None if time is None else Quantity(time, "s"),
+        None if pixel is None else Quantity(np.array(pixel), "degree"),
+    )
+
+
+def _step_of(data: Any, name: str, dimension: str, faults: list[str]) -> float | None:
+    """The step of one coordinate in canonical units (negative where y descends), or None where there is none."""
+    if name not in data.dims:
+        return None
+    example = DIMENSIONS[dimension].example
+    keyword = "dt" if name == dims.TIME else "pixel_size"
+    if name not in data.coords:
+        faults.append(f'{name}: wanted a coordinate with units, got none. Cure: as_stimulus(..., {keyword}="{example}").')
+        return None
+    values, scale, attrs = _coordinate_values(data.coords[name], dimension, faults)
+    if values is None:
+        return None
+    if len(values) == 1:
+        step = attrs.get("step")
+        return float(step) * scale if step is not None else None
+    return _uniform_step(values, name, scale, faults)
+
+
+def _coordinate_values(coordinate: Any, dimension: str, faults: list[str]) -> tuple[Any, float, dict[str, Any]]:
+    """Values, the factor to canonical units, and attributes; None where units are missing or wrong."""
+    name, attrs, values = coordinate.name, dict(coordinate.attrs), coordinate.values
+    if values.dtype.kind in "mM" and dimension == "time":
+        return (values - values[:1]).astype("timedelta64[ns]").astype(np.float64), 1e-9, attrs
+    if not len(values):
+        return None, 1.0, attrs
+    wanted = DIMENSIONS[dimension]
+    units = attrs.get("units") or getattr(getattr(coordinate, "variable", None), "units", None)
+    units = units if units is not None else _index_units(coordinate)
+    if units is None:
+        faults.append(f"{name}: wanted units ({wanted.unit}), got none. Cure: .coords['{name}'].attrs['units'] = ...")
+        return None, 1.0, attrs
+    try:
+        parsed = parse_unit(units, name)
+    except UnitError as error:
+        faults.append(str(error))
+        return None, 1.0, attrs
+    if not has_dimension(parsed, dimension):
+        cure = "multiply by the pixel pitch" if "pixel" in parsed or parsed == "px" else f"units such as {wanted.unit}"
+        faults.append(explain(str(name), wanted=f"{wanted.wanted} in its units", got=parsed, cure=cure))
+        return None, 1.0, attrs
+    if values.dtype.kind not in "iuf":
+        faults.append(explain(str(name), wanted="real numbers", got=str(values.dtype), cure="float64"))
+        return None, 1.0, attrs
+    return values, factor(parsed, wanted.unit, str(name)), attrs
+
+
+def _index_units(coordinate: Any) -> Any:
+    """pint-xarray keeps the units of an indexed coordinate in its index."""
+    index = coordinate.xindexes.get(coordinate.name) if hasattr(coordinate, "xindexes") else None
+    units = getattr(index, "units", None)
+    found = units.get(coordinate.name) if isinstance(units, dict) else None
+    return None if found is None else str(found)
+
+
+def _uniform_step(values: Any, name: str, scale: float, faults: list[str]) -> float | None:
+    precise = values.astype(np.float64)
+    if not np.isfinite(precise).all():
+        faults.append(explain(name, wanted="finite coordinates", got="NaN or infinity", cure="drop these samples"))
+        return None
+    differences = np.diff(precise)
+    step = (precise[-1] - precise[0]) / (len(precise) - 1)
+    epsilon = np.finfo(values.dtype).eps if values.dtype.kind == "f" else 0.0
+    rounding = 4 * epsilon * float(np.abs(precise).max())
+    if (differences == 0).any():
+        faults.append(explain(name, wanted="every coordinate once", got="duplicates", cure=f'drop_duplicates("{name}")'))
+    elif (differences < 0).any() and name != dims.Y:
+        faults.append(explain(name, wanted="ascending coordinates", got="descending ones", cure=f'sortby("{name}")'))
+    elif np.abs(differences - step).max() > JITTER * abs(step) + rounding:
+        low, high = float(differences.min() * scale), float(differences.max() * scale)
+        cure = "convis_xr.io.resample(...) to a uniform grid"
+        faults.append(explain(name, wanted="a uniform grid", got=f"steps from {low:.6g} to {high:.6g}", cure=cure))
+    else:
+        # rounded, so that every part of one grid gives the very same step
+        return float(f"{step * scale:.9g}")
+    return None
+
+
+def _positive(value: float, name: str, dimension: str, given: Any) -> float:
+    if not value > 0 or not math.isfinite(value):
+        raise UnitError(
+            explain(name, wanted="something above zero", got=str(given), cure=f'{name}="{DIMENSIONS[dimension].example}"')
+        )
+    return value
+
+
+def _missing(who: str, what: str, cure: str) -> str:
+    return explain(who, wanted=f"{what}, for its physical parameters", got="data that carry none", cure=f"a DataArray, or {cure}")
+
+
