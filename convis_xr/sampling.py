@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from xarray.indexes import RangeIndex
 
 from convis_xr import dims
-from convis_xr.errors import ContractError, UnitError, explain
+from convis_xr.errors import ContractError, UnitError, explain, explain_all
 from convis_xr.options import get_option
 from convis_xr.units import DIMENSIONS, Quantity, factor, has_dimension, is_bare, magnitude, parse_unit
 
@@ -66,10 +67,8 @@ class Sampling:
             A coordinate is not uniform, descends, repeats itself, or has no unit.
         """
         faults: list[str] = []
-        sampling = read_sampling(data, faults)
+        sampling = read_sampling(dequantified(data), faults)
         if faults:
-            from convis_xr.errors import explain_all
-
             raise ContractError(explain_all("sampling", faults))
         return sampling
 
@@ -162,6 +161,9 @@ def _step_of(data: Any, name: str, dimension: str, faults: list[str]) -> float |
     if name not in data.coords:
         faults.append(f'{name}: wanted a coordinate with units, got none. Cure: as_stimulus(..., {keyword}="{example}").')
         return None
+    index = data.xindexes.get(name)
+    if isinstance(index, RangeIndex):  # too long to be written out
+        return float(index.transform.step) * factor(data.coords[name].attrs["units"], DIMENSIONS[dimension].unit, name)
     values, scale, attrs = _coordinate_values(data.coords[name], dimension, faults)
     if values is None:
         return None
@@ -179,8 +181,7 @@ def _coordinate_values(coordinate: Any, dimension: str, faults: list[str]) -> tu
     if not len(values):
         return None, 1.0, attrs
     wanted = DIMENSIONS[dimension]
-    units = attrs.get("units") or getattr(getattr(coordinate, "variable", None), "units", None)
-    units = units if units is not None else _index_units(coordinate)
+    units = attrs.get("units")
     if units is None:
         faults.append(f"{name}: wanted units ({wanted.unit}), got none. Cure: .coords['{name}'].attrs['units'] = ...")
         return None, 1.0, attrs
@@ -190,7 +191,8 @@ def _coordinate_values(coordinate: Any, dimension: str, faults: list[str]) -> tu
         faults.append(str(error))
         return None, 1.0, attrs
     if not has_dimension(parsed, dimension):
-        cure = "multiply by the pixel pitch" if "pixel" in parsed or parsed == "px" else f"units such as {wanted.unit}"
+        in_pixels = dimension == "angle" and (parsed == "px" or "pixel" in parsed)
+        cure = "multiply by the pixel pitch" if in_pixels else f"a coordinate in {wanted.unit}"
         faults.append(explain(str(name), wanted=f"{wanted.wanted} in its units", got=parsed, cure=cure))
         return None, 1.0, attrs
     if values.dtype.kind not in "iuf":
@@ -199,12 +201,15 @@ def _coordinate_values(coordinate: Any, dimension: str, faults: list[str]) -> tu
     return values, factor(parsed, wanted.unit, str(name)), attrs
 
 
-def _index_units(coordinate: Any) -> Any:
-    """pint-xarray keeps the units of an indexed coordinate in its index."""
-    index = coordinate.xindexes.get(coordinate.name) if hasattr(coordinate, "xindexes") else None
-    units = getattr(index, "units", None)
-    found = units.get(coordinate.name) if isinstance(units, dict) else None
-    return None if found is None else str(found)
+def dequantified(data: Any) -> Any:
+    """Take pint's wrapping off a DataArray or Dataset and its coordinates; the units stay as attributes."""
+    variables = data.variables if hasattr(data, "data_vars") else {**data.coords, None: data.variable}
+    wrapped = any(hasattr(getattr(value, "variable", value)._data, "units") for value in variables.values())
+    if not wrapped and not any(type(index).__name__ == "PintIndex" for index in data.xindexes.values()):
+        return data
+    import pint_xarray  # noqa: F401 - registers the accessor
+
+    return data.pint.dequantify(format="~C")
 
 
 def _uniform_step(values: Any, name: str, scale: float, faults: list[str]) -> float | None:

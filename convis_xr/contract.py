@@ -1,0 +1,208 @@
+"""What a stimulus is, and the one checker, which reports every fault at once.
+
+A stimulus is a DataArray with dimensions among ``batch, channel, time, y, x`` in any order; ``time`` is needed. It has real numbers,
+``attrs["units"]``, and uniform coordinates with units: ``time`` [time] ascending, ``y`` and ``x`` [visual angle]. ``attrs["valid_range"]`` (CF) may tell the
+range of its values, which a model needs that scales by it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from convis_xr import dims
+from convis_xr.coordinates import grid
+from convis_xr.errors import ContractError, UnitError, explain, explain_all
+from convis_xr.sampling import Sampling, dequantified, read_sampling
+from convis_xr.units import parse_unit
+
+#: what the axes of a bare array mean, by their number
+AXES = {
+    1: (dims.TIME,),
+    2: dims.SPACE,
+    3: (dims.TIME, *dims.SPACE),
+    4: (dims.CHANNEL, dims.TIME, *dims.SPACE),
+    5: dims.STIMULUS,
+}
+
+
+def as_stimulus(
+    array: Any,
+    dt: Any = None,
+    pixel_size: Any = None,
+    units: str | None = None,
+    valid_range: tuple[float, float] | None = None,
+    dims: tuple[str, ...] | None = None,
+) -> xr.DataArray:
+    """Make a stimulus of a bare array: the one door for numpy, torch and dask.
+
+    Parameters
+    ----------
+    array : array_like (any of batch, channel, time, y, x) [units]
+        numpy, torch or dask (which stays lazy) array; row 0 is the top of the picture.
+    dt : quantity
+        Time step; by default that of `set_options`.
+    pixel_size : quantity or pair (y, x)
+        Pixel pitch; by default that of `set_options`. Not needed for data without space.
+    units : str
+        Unit of the values: ``"1"`` for relative luminance, ``"cd/m^2"``, ...
+    valid_range : (float, float), optional
+        The range that the values may take, as (0, 255) for 8-bit film.
+    dims : tuple of str, optional
+        Meaning of the axes. By default by their number: (time), (y, x), (time, y, x), (channel, time, y, x),
+        (batch, channel, time, y, x); a single frame (y, x) becomes a film of one step.
+
+    Returns
+    -------
+    DataArray
+
+    Raises
+    ------
+    ContractError
+        With every fault that was found.
+
+    Examples
+    --------
+    >>> film = as_stimulus(np.zeros((10, 4, 6)), dt="1 ms", pixel_size="0.1 deg", units="1", valid_range=(0, 1))
+    >>> film.sizes
+    Frozen({'time': 10, 'y': 4, 'x': 6})
+    """
+    data = array.detach().cpu().numpy() if hasattr(array, "detach") else array
+    data = data if hasattr(data, "dask") else np.asarray(data)
+    names = dims if dims is not None else AXES.get(data.ndim)
+    if names is None or len(names) != data.ndim:
+        wanted = "1 to 5 axes" if dims is None else f"{len(dims)} axes {dims}"
+        raise ContractError(explain("array", wanted=wanted, got=f"shape {data.shape}", cure="name them with dims=(...)"))
+    if names == ("y", "x"):
+        names, data = ("time", "y", "x"), data[None]
+    sampling = Sampling(dt, pixel_size)
+    faults = _missing_scales(names, sampling, units)
+    if faults:
+        raise ContractError(explain_all("array", faults))
+    stimulus = xr.DataArray(data, grid(dict(zip(names, data.shape, strict=True)), sampling), names)
+    stimulus.attrs["units"] = units
+    if valid_range is not None:
+        stimulus.attrs["valid_range"] = [float(valid_range[0]), float(valid_range[1])]
+    return check_stimulus(stimulus, "array")[0]
+
+
+def check_stimulus(data: Any, name: str = "stimulus") -> tuple[xr.DataArray, Sampling]:
+    """Check ``data`` and bring it into the one form that everything inside relies on.
+
+    Returns
+    -------
+    stimulus : DataArray
+        Not quantified (units in attrs), dimensions in the order batch, channel, time, y, x, y descending and x ascending. Still lazy.
+    sampling : Sampling
+
+    Raises
+    ------
+    ContractError
+        With every fault that was found.
+    """
+    array = _as_array(data, name)
+    faults = _shape_faults(array)
+    units = array.attrs.get("units")
+    if units is None:
+        faults.append('units: wanted a unit of the values, got none. Cure: .attrs["units"] = "1" (relative luminance).')
+    else:
+        try:
+            array.attrs["units"] = parse_unit(units, "units")
+        except UnitError as error:
+            faults.append(str(error))
+    faults.extend(_range_faults(array))
+    sampling = read_sampling(array, faults)
+    if faults:
+        raise ContractError(explain_all(name, faults))
+    array = array.transpose(*dims.ordered(array.dims))
+    if dims.Y in array.dims and array.sizes[dims.Y] > 1 and array[dims.Y][0] < array[dims.Y][-1]:
+        array = array.isel({dims.Y: slice(None, None, -1)})
+    return array, sampling
+
+
+def valid_range(stimulus: xr.DataArray) -> tuple[float, float] | None:
+    """The range that the values may take, where the stimulus says it."""
+    given = stimulus.attrs.get("valid_range")
+    if given is None:
+        return None
+    low, high = given
+    return float(low), float(high)
+
+
+def check_finite(block: np.ndarray[Any, Any], names: tuple[str, ...], first: dict[str, int], name: str = "stimulus") -> None:
+    """Raise where a block that was just read holds NaN or infinity, and say at which sample.
+
+    Parameters
+    ----------
+    block : ndarray
+        What was read.
+    names : tuple of str
+        Its dimensions.
+    first : dict
+        Index of the block's first sample along each dimension, 0 where not given.
+    """
+    if block.dtype.kind != "f" or np.isfinite(block).all():
+        return
+    bad = np.argwhere(~np.isfinite(block))
+    where = ", ".join(f"{dim}={int(at) + first.get(dim, 0)}" for dim, at in zip(names, bad[0], strict=True))
+    value = block[tuple(bad[0])]
+    cure = 'fill the gaps (stimulus.fillna(...)) or pass nan="propagate"'
+    got = f"{value} at index {where} ({len(bad)} such values in this block)"
+    raise ContractError(explain(name, wanted="finite values", got=got, cure=cure))
+
+
+def _as_array(data: Any, name: str) -> xr.DataArray:
+    if isinstance(data, xr.Dataset):
+        variables = list(data.data_vars)
+        if len(variables) != 1:
+            got = f"a Dataset with variables {variables}"
+            raise ContractError(explain(name, wanted="one variable", got=got, cure='pass dataset["name"]'))
+        data = data[variables[0]]
+    if not isinstance(data, xr.DataArray):
+        cure = 'as_stimulus(array, dt="1 ms", pixel_size="0.05 deg", units="1")'
+        raise ContractError(explain(name, wanted="a labelled DataArray", got=type(data).__name__, cure=cure))
+    plain: xr.DataArray = dequantified(data)
+    return plain.copy(deep=False)
+
+
+def _shape_faults(array: xr.DataArray) -> list[str]:
+    faults = []
+    odd = [str(dim) for dim in array.dims if dim not in dims.STIMULUS]
+    if odd:
+        known = ", ".join(dims.STIMULUS)
+        faults.append(explain("dims", wanted=f"only {known}", got=", ".join(odd), cure=".rename or .isel these away"))
+    if dims.TIME not in array.dims:
+        faults.append(explain("dims", wanted="time", got=str(array.dims), cure='.expand_dims("time") or .rename'))
+    empty = [str(dim) for dim, size in array.sizes.items() if size == 0]
+    if empty:
+        faults.append(explain("size", wanted="at least one sample", got=f"none along {', '.join(empty)}", cure="data"))
+    if array.dtype.kind not in "biuf":
+        cure = "the real part, .astype(float)"
+        faults.append(explain("dtype", wanted="real numbers", got=str(array.dtype), cure=cure))
+    return faults
+
+
+def _range_faults(array: xr.DataArray) -> list[str]:
+    given = array.attrs.get("valid_range")
+    if given is None:
+        return []
+    try:
+        low, high = (float(value) for value in given)
+    except (TypeError, ValueError):
+        low = high = 0.0
+    if np.isfinite([low, high]).all() and low < high:
+        return []
+    return [explain("valid_range", wanted="(low, high), low < high", got=repr(given), cure="(0, 255) for 8-bit film")]
+
+
+def _missing_scales(names: tuple[str, ...], sampling: Sampling, units: str | None) -> list[str]:
+    faults = []
+    if dims.TIME in names and sampling.dt_s is None:
+        faults.append('dt: wanted a time step, got none. Cure: dt="1 ms".')
+    if set(names) & set(dims.SPACE) and sampling.pixel_deg is None:
+        faults.append('pixel_size: wanted a pixel pitch, got none. Cure: pixel_size="0.05 deg".')
+    if units is None:
+        faults.append('units: wanted a unit of the values, got none. Cure: units="1" for relative luminance.')
+    return faults
