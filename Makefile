@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "convis_xr needs Python 3.11 or newer, found " + sys.version.split()[0] + "; set PYTHON=/path/to/newer/python3")'
 	@echo "setting up $(VENV) (minutes on a fresh machine)"
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) torch==2.13.0
+	$(PIP) torch
 	$(PIP) hatchling editables
 	$(PIP) --no-build-isolation --editable '.[$(EXTRAS)]'
 	@touch $@

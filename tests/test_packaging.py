@@ -99,7 +99,11 @@ def test_what_is_installed_is_what_is_pinned() -> None:
 
 def test_torch_is_pinned_without_a_local_version() -> None:
     assert str(pins()["torch"].specifier) == "==2.13.0"
-    assert "torch==2.13.0\n" in (ROOT / "Makefile").read_text()
+
+
+def test_torch_is_installed_before_what_depends_on_it() -> None:
+    installs = re.findall(r"^\t\$\(PIP\) (.*)$", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    assert installs[0] == "torch"
 
 
 def test_constraints_are_plain_pins_in_order() -> None:
@@ -175,13 +179,16 @@ def test_ci_runs_through_make() -> None:
     assert {"make env", "make lint", "make test"} <= set(lines)
 
 
-def test_every_import_contract_names_rooms_that_can_exist() -> None:
+def test_every_room_has_its_place_in_the_import_contracts() -> None:
     rooms = {path.stem for path in (ROOT / "convis_xr").iterdir() if path.stem.isidentifier()}
+    contracts = PROJECT["tool"]["importlinter"]["contracts"]
     layered = set()
-    for contract in PROJECT["tool"]["importlinter"]["contracts"]:
+    for contract in contracts:
         layered |= {name for line in contract.get("layers", []) for name in re.findall(r"\w+", line)}
-    outside = {"__init__", "__main__", "__pycache__", "py"}
-    assert rooms - outside <= layered, "a new room needs its place in the import contracts of pyproject.toml"
+    rooms -= {"__init__", "__main__", "__pycache__", "py"}
+    assert rooms <= layered, "a new room needs its place in the import contracts of pyproject.toml"
+    (pure,) = (c for c in contracts if c.get("source_modules") == ["convis_xr.kernels"])
+    assert {f"convis_xr.{room}" for room in rooms - {"kernels"}} <= set(pure["forbidden_modules"])
 
 
 TEXT = {".py", ".md", ".toml", ".yml", ".yaml", ".cff", ".txt", ".json"}
