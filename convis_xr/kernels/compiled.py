@@ -5,9 +5,9 @@ from __future__ import annotations
 import numba
 
 #: Compiled once and kept on disk; runs without the interpreter lock; division by zero gives inf as in numpy.
-#: Strict arithmetic: a pixel's value does not depend on its place in a vector, so any cut of the work gives the same bits.
+#: Strict arithmetic: a value does not depend on its place in a vector, so any cut of the work gives the same bits.
 compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
 
-#: As `compiled`, but a product and a sum may be fused into one rounding. Twice as fast where arithmetic is the limit, and
-#: allowed only where the length of the inner loop does not depend on how the work is cut.
+#: As `compiled`, but a product and a sum may be fused into one rounding. Twice as fast where arithmetic is the limit,
+#: and allowed only where the length of the inner loop does not depend on how the work is cut.
 compiled_fused = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})

@@ -1,7 +1,7 @@
 """Which version of an operation runs: the reference, torch, or the compiled one.
 
-The choice depends on nothing but where the tensors are, their dtype, and whether a gradient is wanted. It can be forced,
-and a forced route that cannot serve raises: there is no silent fall-back.
+The choice depends on nothing but where the tensors are, their dtype, and whether a gradient is wanted. It can be
+forced, and a forced route that cannot serve raises: there is no silent fall-back.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
+from itertools import pairwise
 from typing import TypeVar
 
 import torch
@@ -80,7 +81,7 @@ def split(n: int, parts: int) -> list[tuple[int, int]]:
     parts = max(1, min(n, parts))
     size, longer = divmod(n, parts)
     starts = [i * size + min(i, longer) for i in range(parts + 1)]
-    return [(start, stop) for start, stop in zip(starts, starts[1:], strict=False) if stop > start]
+    return [(start, stop) for start, stop in pairwise(starts) if stop > start]
 
 
 @cache

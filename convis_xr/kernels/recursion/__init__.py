@@ -1,7 +1,7 @@
 """Recursions in time: exponential low-pass, gamma cascade, partial high-pass.
 
-Every pixel is filtered on its own. ``c = exp(-dt/tau)``, and ``y[k] = c y[k-1] + (1-c) x[k]``: the gain at rest is 1, so a
-constant input is reproduced. The last output of each pole is the state.
+Every pixel is filtered on its own. ``c = exp(-dt/tau)``, and ``y[k] = c y[k-1] + (1-c) x[k]``: the gain at rest is 1,
+so a constant input is reproduced. The last output of each pole is the state.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ import torch
 from torch import Tensor
 
 from ..dispatch import choose
+from ..scalars import Scalar, number
 from . import loops, reference, steps
 
 __all__ = ["gamma_low_pass", "low_pass", "partial_high_pass", "rest"]
-
-Scalar = float | Tensor
 
 
 def low_pass(x: Tensor, state: Tensor, tau: Scalar, dt: float) -> tuple[Tensor, Tensor]:
@@ -59,8 +58,8 @@ def low_pass(x: Tensor, state: Tensor, tau: Scalar, dt: float) -> tuple[Tensor, 
 def gamma_low_pass(x: Tensor, state: Tensor, tau: Scalar, n: int, dt: float) -> tuple[Tensor, Tensor]:
     """Smooth a movie in time by a gamma cascade: ``n + 1`` equal low-passes in a row.
 
-    Each has the time constant ``tau/n``, so the impulse response ``(n t)^n exp(-n t/tau) / ((n-1)! tau^(n+1))`` peaks at
-    ``t = tau`` (Wohrer & Kornprobst 2009); ``n = 0`` is `low_pass`.
+    Each has the time constant ``tau/n``, so the impulse response ``(n t)^n exp(-n t/tau) / ((n-1)! tau^(n+1))`` peaks
+    at ``t = tau`` (Wohrer & Kornprobst 2009); ``n = 0`` is `low_pass`.
 
     Parameters
     ----------
@@ -93,7 +92,7 @@ def gamma_low_pass(x: Tensor, state: Tensor, tau: Scalar, n: int, dt: float) -> 
     if n < 0 or int(n) != n:
         raise ValueError(f"gamma_low_pass: n: wanted a whole number of 0 or more, got {n!r}")
     if state.shape[:1] != (n + 1,):
-        raise ValueError(f"gamma_low_pass: state: wanted {n + 1} poles (n + 1) in front, got shape {tuple(state.shape)}")
+        raise ValueError(f"gamma_low_pass: state: wanted {n + 1} poles in front, got shape {tuple(state.shape)}")
     return _cascade("gamma_low_pass", x, state, tau / n if n else tau, dt)
 
 
@@ -127,14 +126,14 @@ def partial_high_pass(x: Tensor, state: Tensor, tau: Scalar, weight: Scalar, dt:
     tensor([0.2500, 0.2500])
     """
     operation = "partial_high_pass"
-    if not math.isfinite(weight):
-        raise ValueError(f"{operation}: weight: wanted a finite number, got {float(weight)}")
+    if not math.isfinite(number(weight)):
+        raise ValueError(f"{operation}: weight: wanted a finite number, got {number(weight)}")
     poles, rate = state.unsqueeze(0), _checked_rate(operation, x, state.unsqueeze(0), tau, dt)
     route = choose(operation, x, state, tau, weight)
     if route == "reference":
-        y, poles = reference.high_pass(x, poles, float(tau), float(weight), dt)
+        y, poles = reference.high_pass(x, poles, number(tau), number(weight), dt)
     elif route == "compiled" and rate < 1:
-        y, poles = loops.high_pass(x, poles, float(rate), float(weight))
+        y, poles = loops.high_pass(x, poles, number(rate), number(weight))
     else:
         low, poles = _identity(x, poles, rate) if rate == 1 else steps.cascade(x, poles, rate)
         y = x - _like(weight, x) * low
@@ -168,11 +167,11 @@ def _cascade(operation: str, x: Tensor, poles: Tensor, tau: Scalar, dt: float) -
     rate = _checked_rate(operation, x, poles, tau, dt)
     route = choose(operation, x, poles, tau)
     if route == "reference":
-        return reference.cascade(x, poles, float(tau), dt)
+        return reference.cascade(x, poles, number(tau), dt)
     if rate == 1:
         return _identity(x, poles, rate)
     if route == "compiled":
-        return loops.cascade(x, poles, float(rate))
+        return loops.cascade(x, poles, number(rate))
     return steps.cascade(x, poles, rate)
 
 
@@ -183,7 +182,7 @@ def _identity(x: Tensor, poles: Tensor, rate: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _checked_rate(operation: str, x: Tensor, poles: Tensor, tau: Scalar, dt: float) -> Tensor:
-    """Return ``1 - exp(-dt/tau)``, by which a pole moves towards its input in a step, in x's dtype and on its device."""
+    """Return ``1 - exp(-dt/tau)``, the part of the way to its input that a pole goes in a step, as a tensor like x."""
     if x.dim() != 5 or not x.is_floating_point():
         raise ValueError(
             f"{operation}: x: wanted a floating point tensor (batch, channel, time, y, x), "
@@ -195,8 +194,8 @@ def _checked_rate(operation: str, x: Tensor, poles: Tensor, tau: Scalar, dt: flo
             f"{operation}: state: wanted {x.dtype} of shape {wanted} on {x.device}, "
             f"got {poles.dtype} of shape {tuple(poles.shape[1:])} on {poles.device}"
         )
-    if not (math.isfinite(tau) and tau >= 0):
-        raise ValueError(f"{operation}: tau: wanted a finite time of 0 s or more, got {float(tau)}")
+    if not (math.isfinite(number(tau)) and number(tau) >= 0):
+        raise ValueError(f"{operation}: tau: wanted a finite time of 0 s or more, got {number(tau)}")
     if not (math.isfinite(dt) and dt > 0):
         raise ValueError(f"{operation}: dt: wanted a finite time above 0 s, got {dt}")
     time = torch.as_tensor(tau, dtype=torch.float64)

@@ -1,8 +1,8 @@
 """The time recursions as compiled loops over (unit, time, pixel): each pixel is a recursion of its own.
 
 Time runs outside, pixels inside, over a tile whose state stays in the nearest cache. Threads share out the tiles. The
-step is written ``state += rate * (x - state)``, with ``rate = 1 - c``: a state at rest stays there to the bit, and a small
-rate does not lose its digits against 1.
+step is written ``state += rate * (x - state)``, with ``rate = 1 - c``: a state at rest stays there to the bit, and a
+small rate does not lose its digits against 1.
 """
 
 from __future__ import annotations
