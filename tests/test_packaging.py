@@ -179,16 +179,13 @@ def test_ci_runs_through_make() -> None:
     assert {"make env", "make lint", "make test"} <= set(lines)
 
 
-def test_every_room_has_its_place_in_the_import_contracts() -> None:
+def test_every_room_has_its_place_above_the_kernels() -> None:
     rooms = {path.stem for path in (ROOT / "convis_xr").iterdir() if path.stem.isidentifier()}
-    contracts = PROJECT["tool"]["importlinter"]["contracts"]
-    layered = set()
-    for contract in contracts:
-        layered |= {name for line in contract.get("layers", []) for name in re.findall(r"\w+", line)}
     rooms -= {"__init__", "__main__", "__pycache__", "py"}
-    assert rooms <= layered, "a new room needs its place in the import contracts of pyproject.toml"
-    (pure,) = (c for c in contracts if c.get("source_modules") == ["convis_xr.kernels"])
-    assert {f"convis_xr.{room}" for room in rooms - {"kernels"}} <= set(pure["forbidden_modules"])
+    assert "kernels" in rooms
+    layers = [contract.get("layers", [""]) for contract in PROJECT["tool"]["importlinter"]["contracts"]]
+    placed = {name for lines in layers if "(kernels)" in lines[-1] for name in re.findall(r"\w+", " ".join(lines))}
+    assert rooms <= placed, "a new room needs its place in the import contracts of pyproject.toml"
 
 
 TEXT = {".py", ".md", ".toml", ".yml", ".yaml", ".cff", ".txt", ".json"}
