@@ -11,3 +11,6 @@ compiled = numba.njit(cache=True, nogil=True, error_model="numpy")
 #: As `compiled`, but a product and a sum may be fused into one rounding. Twice as fast where arithmetic is the limit,
 #: and allowed only where the length of the inner loop does not depend on how the work is cut.
 compiled_fused = numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})
+
+#: As `compiled`, for the small parts of inner loops: a call that stays a call keeps its loop from being vectorised.
+compiled_inline = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)

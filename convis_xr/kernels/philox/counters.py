@@ -1,7 +1,7 @@
 """What a draw is a function of: how cell, step, repeat, stream and span become Philox's counter, and the seed its key.
 
-Philox4x32 turns a counter of four 32-bit words and a key of two into four random words. The key is a hash of the seed and
-of the layer's path. The counter is, low word first::
+Philox4x32 turns a counter of four 32-bit words and a key of two into four random words. The key is a hash of the seed
+and of the layer's path. The counter is, low word first::
 
     word 0   block of the cell
     word 1   step, lower 32 bits
