@@ -74,7 +74,9 @@ def as_stimulus(
     names = dims if dims is not None else AXES.get(data.ndim)
     if names is None or len(names) != data.ndim:
         wanted = "1 to 5 axes" if dims is None else f"{len(dims)} axes {dims}"
-        raise ContractError(explain("array", wanted=wanted, got=f"shape {data.shape}", cure="name them with dims=(...)"))
+        raise ContractError(
+            explain("array", wanted=wanted, got=f"shape {data.shape}", cure="name them with dims=(...)")
+        )
     if names == ("y", "x"):
         names, data = ("time", "y", "x"), data[None]
     sampling = Sampling(dt, pixel_size)
@@ -131,7 +133,9 @@ def valid_range(stimulus: xr.DataArray) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
-def check_finite(block: np.ndarray[Any, Any], names: tuple[str, ...], first: dict[str, int], name: str = "stimulus") -> None:
+def check_finite(
+    block: np.ndarray[Any, Any], names: tuple[str, ...], first: dict[str, int], name: str = "stimulus"
+) -> None:
     """Raise where a block that was just read holds NaN or infinity, and say at which sample.
 
     Parameters

@@ -18,7 +18,7 @@ _DEFAULTS: dict[str, Any] = {
 _current = dict(_DEFAULTS)
 
 
-class set_options:  # noqa: N801 - used like a function, named as xarray's
+class set_options:
     """Set defaults, for good or within a ``with`` block.
 
     Parameters
@@ -53,7 +53,9 @@ class set_options:  # noqa: N801 - used like a function, named as xarray's
         unknown = sorted(set(options) - set(_DEFAULTS))
         if unknown:
             known = ", ".join(_DEFAULTS)
-            raise ContractError(explain("set_options", wanted=f"options among {known}", got=unknown[0], cure="one of these"))
+            raise ContractError(
+                explain("set_options", wanted=f"options among {known}", got=unknown[0], cure="one of these")
+            )
         checked = {name: _checked(name, value) for name, value in options.items()}
         self._before = {name: _current[name] for name in checked}
         _current.update(checked)

@@ -159,7 +159,9 @@ def _step_of(data: Any, name: str, dimension: str, faults: list[str]) -> float |
     example = DIMENSIONS[dimension].example
     keyword = "dt" if name == dims.TIME else "pixel_size"
     if name not in data.coords:
-        faults.append(f'{name}: wanted a coordinate with units, got none. Cure: as_stimulus(..., {keyword}="{example}").')
+        faults.append(
+            f'{name}: wanted a coordinate with units, got none. Cure: as_stimulus(..., {keyword}="{example}").'
+        )
         return None
     index = data.xindexes.get(name)
     if isinstance(index, RangeIndex):  # too long to be written out
@@ -222,7 +224,9 @@ def _uniform_step(values: Any, name: str, scale: float, faults: list[str]) -> fl
     epsilon = np.finfo(values.dtype).eps if values.dtype.kind == "f" else 0.0
     rounding = 4 * epsilon * float(np.abs(precise).max())
     if (differences == 0).any():
-        faults.append(explain(name, wanted="every coordinate once", got="duplicates", cure=f'drop_duplicates("{name}")'))
+        faults.append(
+            explain(name, wanted="every coordinate once", got="duplicates", cure=f'drop_duplicates("{name}")')
+        )
     elif (differences < 0).any() and name != dims.Y:
         faults.append(explain(name, wanted="ascending coordinates", got="descending ones", cure=f'sortby("{name}")'))
     elif np.abs(differences - step).max() > JITTER * abs(step) + rounding:
@@ -238,12 +242,14 @@ def _uniform_step(values: Any, name: str, scale: float, faults: list[str]) -> fl
 def _positive(value: float, name: str, dimension: str, given: Any) -> float:
     if not value > 0 or not math.isfinite(value):
         raise UnitError(
-            explain(name, wanted="something above zero", got=str(given), cure=f'{name}="{DIMENSIONS[dimension].example}"')
+            explain(
+                name, wanted="something above zero", got=str(given), cure=f'{name}="{DIMENSIONS[dimension].example}"'
+            )
         )
     return value
 
 
 def _missing(who: str, what: str, cure: str) -> str:
-    return explain(who, wanted=f"{what}, for its physical parameters", got="data that carry none", cure=f"a DataArray, or {cure}")
-
-
+    return explain(
+        who, wanted=f"{what}, for its physical parameters", got="data that carry none", cure=f"a DataArray, or {cure}"
+    )

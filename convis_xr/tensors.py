@@ -54,7 +54,9 @@ def block_to_tensor(
     return moved.to(dtype)
 
 
-def from_tensor(tensor: torch.Tensor, like: xr.DataArray, *, units: str | None = None, name: str | None = None) -> xr.DataArray:
+def from_tensor(
+    tensor: torch.Tensor, like: xr.DataArray, *, units: str | None = None, name: str | None = None
+) -> xr.DataArray:
     """Put the labels of ``like`` back onto a tensor that was computed from it.
 
     Parameters
@@ -84,7 +86,9 @@ def from_tensor(tensor: torch.Tensor, like: xr.DataArray, *, units: str | None =
         raise ContractError(explain("tensor", wanted="five axes", got=f"shape {tuple(tensor.shape)}", cure=cure))
     if dims.TIME in reference.dims and reference.sizes[dims.TIME] != tensor.shape[2]:
         got = f"{tensor.shape[2]} time steps for {reference.sizes[dims.TIME]}"
-        raise ContractError(explain("tensor", wanted="as many time steps as `like`", got=got, cure="pass the same part"))
+        raise ContractError(
+            explain("tensor", wanted="as many time steps as `like`", got=got, cure="pass the same part")
+        )
     labels = output_labels(reference, tuple(tensor.shape))
     return labels.wrap(tensor, reference.attrs["units"] if units is None else units, name)
 
@@ -109,9 +113,7 @@ class Labels:
 
 def output_labels(like: xr.DataArray, shape: tuple[int, ...]) -> Labels:
     """The labels of an output of tensor shape ``shape``, computed from ``like`` (which keeps to the contract)."""
-    sizes = {
-        dim: size for dim, size in zip(dims.STIMULUS, shape, strict=True) if dim in like.sizes or size != 1
-    }
+    sizes = {dim: size for dim, size in zip(dims.STIMULUS, shape, strict=True) if dim in like.sizes or size != 1}
     changed = [dim for dim in like.dims if sizes[str(dim)] != like.sizes[dim]]
     coords = like.coords.to_dataset()
     coords = coords.drop_vars([name for name, value in coords.variables.items() if set(value.dims) & set(changed)])

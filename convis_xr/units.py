@@ -58,7 +58,7 @@ def quantity(value: Any, dimension: str, name: str) -> Any:
     value : pint.Quantity, str, 0-d DataArray with units, timedelta; a bare number only for ``"dimensionless"``
         A finite, real scalar.
     dimension : str
-        A key of `DIMENSIONS`: time, angle, frequency, rate, spatial_frequency, speed, luminance, dimensionless.
+        A key of `DIMENSIONS`: time, angle, frequency, rate, spatial_frequency, speed, luminance, dimensionless; or a unit such as ``"mV"``.
     name : str
         The argument's name, for the message.
 
@@ -78,13 +78,39 @@ def quantity(value: Any, dimension: str, name: str) -> Any:
     >>> quantity("4 cycle/s", "frequency", "temporal_frequency")
     <Quantity(4.0, 'hertz')>
     """
-    wanted = DIMENSIONS[dimension]
+    wanted = dimension_of(dimension)
     parsed = _parse(value, wanted, name)
     converted = _convert(parsed, wanted)
     if converted is None:
         raise UnitError(explain(name, wanted=_wanted(wanted), got=_shown(value), cure=_cure(parsed, wanted, name)))
     number = _scalar(converted.magnitude, value, wanted, name)
     return Quantity(number, converted.units)
+
+
+def dimension_of(dimension: str) -> Dimension:
+    """The entry of `DIMENSIONS`; any other text is a unit, in which the value is then kept.
+
+    Examples
+    --------
+    >>> dimension_of("mV").wanted
+    'a quantity in mV'
+    """
+    if dimension in DIMENSIONS:
+        return DIMENSIONS[dimension]
+    unit = parse_unit(dimension, "dimension")
+    return Dimension(unit, f"a quantity in {unit}", f"1 {unit}")
+
+
+def dimension_for(unit: str) -> str:
+    """The dimension that a value in ``unit`` belongs to where nothing else is said: a key of `DIMENSIONS`, or the unit itself.
+
+    Examples
+    --------
+    >>> dimension_for("ms"), dimension_for("Hz"), dimension_for("mV")
+    ('time', 'rate', 'mV')
+    """
+    order = ("dimensionless", "time", "angle", "rate", "spatial_frequency", "speed", "luminance")
+    return next((key for key in order if has_dimension(unit, key)), unit)
 
 
 def magnitude(value: Any, dimension: str, name: str) -> float:
@@ -107,6 +133,22 @@ def is_bare(value: Any) -> bool:
     (True, False)
     """
     return not isinstance(value, str | datetime.timedelta | np.timedelta64) and _units_of(value) is None
+
+
+def unit_of(value: Any, name: str) -> str:
+    """The unit that a value carries, ``"1"`` for a bare number.
+
+    Examples
+    --------
+    >>> unit_of("10 ms", "tau"), unit_of(3, "n")
+    ('ms', '1')
+    """
+    if isinstance(value, str):
+        return _unit_string(_parse_text(value, DIMENSIONS["dimensionless"], name).units)
+    if isinstance(value, datetime.timedelta | np.timedelta64):
+        return "s"
+    units = _units_of(value)
+    return "1" if units is None else parse_unit(units, name)
 
 
 def parse_unit(text: Any, name: str) -> str:
@@ -264,9 +306,14 @@ def _shown(value: Any) -> str:
 
 def _cure(parsed: Any, wanted: Dimension, name: str) -> str:
     names = dict(parsed.unit_items())
-    if not names and wanted.unit != "1" and np.ndim(parsed.magnitude) == 0:
-        return f'say the unit: {name}="{parsed.magnitude:g} {wanted.example.split(" ", 1)[1]}"'
-    if {"pixel", "css_pixel"} & set(names):
+    if (
+        not names
+        and wanted.unit != "1"
+        and _as_array(parsed.magnitude).dtype.kind in "iuf"
+        and np.ndim(parsed.magnitude) == 0
+    ):
+        return f'say the unit: {name}="{float(parsed.magnitude):g} {wanted.unit.replace("degree", "deg")}"'
+    if {"pixel", "css_pixel"} & set(names) and wanted.unit == "degree":
         return f'multiply by the pixel pitch, for instance 3 * 0.05 deg -> {name}="0.15 deg"'
     if _root(parsed.units) == {"radian": 1, "second": -1}:
         return f'an angular frequency is no rate; give {name} in Hz, as "{wanted.example}"'

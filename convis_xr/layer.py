@@ -1,0 +1,262 @@
+"""`Layer`: a torch module with physical parameters, explicit state, and labels at its doors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+import xarray as xr
+
+import convis_xr
+from convis_xr.context import InputInfo, RunContext, running
+from convis_xr.contract import check_finite, check_stimulus, valid_range
+from convis_xr.errors import ContractError, explain
+from convis_xr.footprint import UNKNOWN, Footprint
+from convis_xr.options import get_option
+from convis_xr.module import Module
+from convis_xr.sampling import Sampling
+from convis_xr.tensors import block_to_tensor, output_labels
+from convis_xr.units import magnitude
+
+
+class Layer(Module):
+    """Base class of filters, spiking cells and models.
+
+    Subclass it with ``__init__`` and ``forward(x)``, x being a Tensor (batch, channel, time, y, x). Attributes that are `Parameter`,
+    `State`, `Derived` or another Layer (or any torch module) are registered.
+
+    A Layer called with a DataArray answers with one (with a Dataset where it has several outputs); called with a tensor, with a
+    tensor. Both go on from the state that the layer holds.
+
+    Examples
+    --------
+    >>> import convis_xr as cx, torch.nn.functional as F
+    >>> class Model(cx.Layer):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.conv1 = cx.filters.Conv3d(1, (20, 1, 1))
+    ...         self.conv2 = cx.filters.Conv3d(1, (1, 10, 10))
+    ...     def forward(self, x):
+    ...         x = F.relu(self.conv1(x))
+    ...         return F.relu(self.conv2(x))
+    >>> Model()(torch.rand(1, 1, 50, 12, 12)).shape
+    torch.Size([1, 1, 50, 12, 12])
+    """
+
+    #: unit of the output; None: that of the input
+    units_out: str | None = "1"
+    #: what is assumed before the first frame: "first_frame", "zeros", a number or quantity; None: `start`
+    initial: Any = None
+    #: the default of ``initial`` for this class
+    start = "zeros"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._info: InputInfo | None = None
+
+    # --- what a subclass may declare ------------------------------------------------------------------------
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Every output that can be asked for."""
+        return ("response",)
+
+    @property
+    def default_outputs(self) -> tuple[str, ...]:
+        """The outputs that are given where none is asked for."""
+        return self.output_names[:1]
+
+    def output_units(self, name: str, input_units: str) -> str:
+        """Unit of one output."""
+        return input_units if self.units_out is None else self.units_out
+
+    def footprint(self, sampling: Sampling) -> Footprint:
+        """How far an output looks into the past and the neighbourhood; by default nothing is promised."""
+        return UNKNOWN
+
+    # --- what a subclass uses in forward --------------------------------------------------------------------
+
+    @property
+    def info(self) -> InputInfo:
+        """What is known of the input: sampling, units, valid range."""
+        context = running(self)
+        if context is not None:
+            return context.info
+        return self._info if self._info is not None else InputInfo()
+
+    @property
+    def sampling(self) -> Sampling:
+        """Sampling of the input: that of the run, the last one seen, or that of `set_options`."""
+        return self.info.sampling
+
+    @property
+    def dt(self) -> float:
+        """Time step of the input, s."""
+        return self.sampling.need_dt(type(self).__name__)
+
+    @property
+    def wanted_outputs(self) -> tuple[str, ...]:
+        """Names of the outputs that ``forward`` shall give."""
+        context = running(self)
+        return self.default_outputs if context is None or context.outputs is None else context.outputs
+
+    def start_frame(self, x: torch.Tensor) -> torch.Tensor:
+        """What is assumed to have been shown for ever before the first sample of ``x``.
+
+        Parameters
+        ----------
+        x : Tensor (batch, channel, time, y, x)
+
+        Returns
+        -------
+        Tensor (batch, channel, y, x)
+        """
+        context = running(self)
+        chosen = context.initial if context is not None and context.initial is not None else self.initial
+        chosen = self.start if chosen is None else chosen
+        if chosen == "first_frame":
+            return x[:, :, 0]
+        return torch.full_like(x[:, :, 0], self._start_value(chosen))
+
+    # --- calling --------------------------------------------------------------------------------------------
+
+    def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
+        """Labels in, labels out; tensor in, tensor out."""
+        if isinstance(x, xr.DataArray | xr.Dataset):
+            return self._on_labels(x)
+        if running(self) is not None:
+            return super().__call__(x, *args, **kwargs)
+        tensor = self._checked(x)
+        context = self.new_context(self.info, state=self._held())
+        self.begin(context, self.initial, tensor[:, :, :1])
+        with context.active():
+            result = super().__call__(tensor, *args, **kwargs)
+        self._hold(context.state)
+        return result
+
+    def new_context(
+        self,
+        info: InputInfo,
+        *,
+        state: Mapping[str, torch.Tensor] | None = None,
+        seed: int | None = None,
+        outputs: Sequence[str] | None = None,
+    ) -> RunContext:
+        """A run of this model that shares nothing with others but the parameters."""
+        paths = {id(module): name for name, module in self.named_modules()}
+        checked = None if outputs is None else self._checked_outputs(outputs)
+        return RunContext(paths, info, state=self._checked_state(state or {}), seed=seed, outputs=checked)
+
+    def begin(self, context: RunContext, initial: Any, frame: torch.Tensor) -> None:
+        """Put a run that has no state yet where it would be if ``initial`` had always been shown.
+
+        Parameters
+        ----------
+        context : RunContext
+            Is left alone where it has a state already.
+        initial : "first_frame", "zeros", number, quantity or None
+            None leaves each layer to its own default.
+        frame : Tensor (batch, channel, 1, y, x)
+            One frame, for shape, dtype and device.
+        """
+        if context.state or initial is None:
+            return
+        context.initial = "first_frame"
+        if initial == "first_frame":
+            return
+        value = self._start_value(initial, context.info.units)
+        with torch.no_grad():
+            self.advance(context, torch.full_like(frame[:, :, :1], value))
+        followed = {path for path, state in self._named_states().items() if state.primed}
+        context.state = {path: kept for path, kept in context.state.items() if path in followed}
+
+    def advance(self, context: RunContext, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Compute one chunk of a run: outputs by name; the state in ``context`` moves on."""
+        with context.active():
+            result = super().__call__(x)
+        return result if isinstance(result, dict) else {"response": result}
+
+    def run(self, stimulus: Any, *, carry: bool = False, **options: Any) -> xr.Dataset:
+        """Run over data of any length; see `convis_xr.run`. ``carry=True`` goes on from the held state and updates it."""
+        if carry:
+            options["state"] = self._held() or None
+        result = convis_xr.run(self, stimulus, **options)
+        if carry:
+            self.set_state(result.convis.state)
+        return result
+
+    def plan(self, stimulus: Any, **options: Any) -> Any:
+        """What `run` would do; see `convis_xr.plan`."""
+        return convis_xr.plan(self, stimulus, **options)
+
+    # --- inner workings -------------------------------------------------------------------------------------
+
+    def _on_labels(self, data: Any) -> xr.DataArray | xr.Dataset:
+        stimulus, sampling = check_stimulus(data)
+        names = tuple(str(dim) for dim in stimulus.dims)
+        block = stimulus.values
+        check_finite(block, names, {})
+        dtype = torch.float64 if block.dtype == "float64" else torch.float32
+        x = block_to_tensor(block, names, device=self._device(), dtype=dtype)
+        info = InputInfo(self._steady(sampling), stimulus.attrs["units"], valid_range(stimulus))
+        for module in self.modules():
+            if isinstance(module, Layer):
+                module._info = info
+        context = self.new_context(info, state=self._held())
+        with torch.no_grad():
+            self.begin(context, self.initial, x[:, :, :1])
+            outputs = self.advance(context, x)
+        self._hold(context.state)
+        made = {}
+        for name, tensor in outputs.items():
+            labels = output_labels(stimulus, tuple(tensor.shape))
+            made[name] = labels.wrap(tensor, self.output_units(name, info.units), name)
+        return made["response"] if list(made) == ["response"] else xr.Dataset(made)
+
+    def _steady(self, sampling: Sampling) -> Sampling:
+        """The last sampling where the new one differs by rounding only, so that parts of a film are treated alike."""
+        last = self._info.sampling if self._info is not None else None
+        if (
+            last is None
+            or last.dt_s is None
+            or sampling.dt_s is None
+            or last.pixel_deg is None
+            or sampling.pixel_deg is None
+        ):
+            return sampling
+        pairs = zip((last.dt_s, *last.pixel_deg), (sampling.dt_s, *sampling.pixel_deg), strict=True)
+        return last if all(abs(a - b) <= 1e-6 * a for a, b in pairs) else sampling
+
+    def _device(self) -> torch.device:
+        first = next(self.parameters(), None)
+        return torch.device(get_option("device")) if first is None else first.device
+
+    def _checked(self, x: Any) -> torch.Tensor:
+        if not isinstance(x, torch.Tensor) or x.ndim != 5 or 0 in x.shape:
+            got = f"shape {tuple(x.shape)}" if hasattr(x, "shape") else type(x).__name__
+            cure = "as_stimulus(array, ...) for bare arrays; x[None, None] for a film (time, y, x)"
+            raise ContractError(explain("x", wanted="a tensor (batch, channel, time, y, x)", got=got, cure=cure))
+        if x.is_complex():
+            raise ContractError(explain("x", wanted="real numbers", got=str(x.dtype), cure="x.real"))
+        return x if x.is_floating_point() else x.to(torch.get_default_dtype())
+
+    def _checked_outputs(self, outputs: Sequence[str]) -> tuple[str, ...]:
+        names = (outputs,) if isinstance(outputs, str) else tuple(outputs)
+        unknown = [name for name in names if name not in self.output_names]
+        if unknown or not names:
+            got = ", ".join(unknown) or "none"
+            wanted = f"names among {', '.join(self.output_names)}"
+            raise ContractError(explain("outputs", wanted=wanted, got=got, cure=f'outputs=["{self.output_names[0]}"]'))
+        return names
+
+    def _start_value(self, chosen: Any, units: str | None = None) -> float:
+        if chosen == "zeros":
+            return 0.0
+        if isinstance(chosen, int | float):
+            return float(chosen)
+        if isinstance(chosen, str) and not any(letter.isdigit() for letter in chosen):
+            cure = 'initial="first_frame"'
+            wanted = '"first_frame", "zeros", a number or a quantity'
+            raise ContractError(explain("initial", wanted=wanted, got=repr(chosen), cure=cure))
+        return magnitude(chosen, self.info.units if units is None else units, "initial")

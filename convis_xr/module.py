@@ -1,0 +1,217 @@
+"""`Module`: a torch module whose parameters and states have names, units and a place to be kept."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any, Self
+
+import torch
+
+from convis_xr.context import running
+from convis_xr.errors import ParameterError, explain
+from convis_xr.parameters import Namespace, Parameter, State, files
+from convis_xr.parameters.state import compact
+
+
+class Module(torch.nn.Module):
+    """Parameters and states by path; what computes with them is `convis_xr.Layer`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._states: dict[str, State] = {}
+        self._stacks: dict[str, list[Any]] = {"state": [], "parameters": []}
+
+    def register_state(self, name: str, value: torch.Tensor | None = None, **facts: Any) -> None:
+        """Declare that attribute ``name`` is carried in time; keywords as of `State`."""
+        setattr(self, name, State(value, **facts))
+
+    # --- names ----------------------------------------------------------------------------------------------
+
+    @property
+    def p(self) -> Namespace:
+        """All parameters, by path."""
+        return Namespace(dict(self.named_parameters()), "Parameters")
+
+    @property
+    def user_parameters(self) -> Namespace:
+        """The parameters that have a unit and a meaning (`Parameter`), by path."""
+        own = {name: value for name, value in self.named_parameters() if isinstance(value, Parameter)}
+        return Namespace(own, "Parameters of the model that can be set by the user")
+
+    @property
+    def m(self) -> Namespace:
+        """All layers and modules below this one, by path."""
+        return Namespace({name: module for name, module in self.named_modules() if name}, "Modules")
+
+    @property
+    def s(self) -> Namespace:
+        """All states, by path."""
+        return Namespace(self._named_states(), "States")
+
+    # --- state ----------------------------------------------------------------------------------------------
+
+    def get_state(self) -> dict[str, torch.Tensor]:
+        """The state that is held, path to tensor; what has not begun is left out."""
+        return {path: value.clone() for path, value in self._held().items()}
+
+    def set_state(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Hold this state; what it leaves out begins anew.
+
+        Raises
+        ------
+        ParameterError
+            A path that the model has not.
+        """
+        checked = self._checked_state(state)
+        for path, own in self._named_states().items():
+            own.set(checked.get(path))
+
+    def clear_state(self) -> None:
+        """Begin anew at the next call."""
+        self.set_state({})
+
+    def detach_state(self) -> None:
+        """Cut the held state off the graph that it was computed by."""
+        self._hold({path: value.detach() for path, value in self._held().items()})
+
+    def push_state(self) -> None:
+        """Keep the held state on a stack."""
+        self._stacks["state"].append(self.get_state())
+
+    def pop_state(self) -> None:
+        """Go back to the state pushed last."""
+        self.set_state(self._pop("state"))
+
+    # --- parameters -----------------------------------------------------------------------------------------
+
+    def get_parameters(self) -> dict[str, Any]:
+        """Values by path, as arrays in base units (s, degree, Hz)."""
+        return {name: value.detach().cpu().numpy().copy() for name, value in self.named_parameters()}
+
+    def set_parameters(self, values: Mapping[str, Any], strict: bool = True) -> None:
+        """Set parameters by path: quantities, texts, or arrays in base units as `get_parameters` gives them.
+
+        Raises
+        ------
+        ParameterError
+            The paths are not those of the model; with ``strict=False`` this is a warning, and those that fit are set.
+        """
+        own = dict(self.named_parameters())
+        fitting = _matching(own, values, strict)
+        files.assign(own, fitting)
+
+    def save_parameters(self, path: Any) -> None:
+        """Write all values with units to a file, .npz or .json."""
+        files.save(path, dict(self.named_parameters()))
+
+    def load_parameters(self, path: Any, strict: bool = True) -> None:
+        """Read what `save_parameters` wrote; ``strict`` as in `set_parameters`."""
+        self.set_parameters(files.load(path), strict=strict)
+
+    def push_parameters(self) -> None:
+        """Keep all values on a stack."""
+        self._stacks["parameters"].append(self.get_parameters())
+
+    def pop_parameters(self) -> None:
+        """Go back to the values pushed last."""
+        self.set_parameters(self._pop("parameters"))
+
+    # --- inner workings -------------------------------------------------------------------------------------
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        states = self.__dict__.get("_states", {})
+        held = self.__dict__.get("_parameters", {}).get(name)
+        if isinstance(value, State):
+            states[name] = value
+        elif name in states:
+            self._write_state(name, value)
+        elif isinstance(held, Parameter) and value is not None and not isinstance(value, torch.nn.Parameter):
+            held.set(value)
+        else:
+            if isinstance(value, Parameter):
+                value.label = name
+            super().__setattr__(name, value)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self.__dict__.get("_states", {}):
+            return self._read_state(name)
+        return super().__getattr__(name)
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self._states]
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        super()._apply(fn, recurse)
+        for state in self._states.values():
+            state.set(None if state.value is None else fn(state.value))
+        return self
+
+    def extra_repr(self) -> str:
+        """Scalar parameters in the module's repr."""
+        own = {
+            name: value for name, value in self._parameters.items() if isinstance(value, Parameter) and value.ndim == 0
+        }
+        return ", ".join(f"{name}={value.value:.6g~C}" for name, value in own.items())
+
+    def _checked_state(self, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        known = self._named_states()
+        unknown = sorted(set(state) - set(known))
+        if unknown:
+            wanted = f"paths among {', '.join(known) or 'none: this model carries no state'}"
+            raise ParameterError(explain("state", wanted=wanted, got=unknown[0], cure="a state of the same model"))
+        return dict(state)
+
+    def _named_states(self) -> dict[str, State]:
+        found = {}
+        for path, module in self.named_modules():
+            if isinstance(module, Module):
+                found.update({f"{path}.{name}" if path else name: state for name, state in module._states.items()})
+        return found
+
+    def _held(self) -> dict[str, torch.Tensor]:
+        return {path: state.value for path, state in self._named_states().items() if state.value is not None}
+
+    def _hold(self, state: Mapping[str, torch.Tensor]) -> None:
+        for path, own in self._named_states().items():
+            own.set(state.get(path))
+
+    def _read_state(self, name: str) -> torch.Tensor | None:
+        context = running(self)
+        if context is None:
+            return self._states[name].value
+        return context.state.get(_join(context.paths[id(self)], name))
+
+    def _write_state(self, name: str, value: torch.Tensor | None) -> None:
+        context = running(self)
+        if context is None:
+            self._states[name].set(value)
+        elif value is None:
+            context.state.pop(_join(context.paths[id(self)], name), None)
+        else:
+            context.state[_join(context.paths[id(self)], name)] = compact(value)
+
+    def _pop(self, stack: str) -> Any:
+        if not self._stacks[stack]:
+            raise ParameterError(
+                explain(f"pop_{stack}", wanted=f"a push_{stack} before", got="an empty stack", cure="push")
+            )
+        return self._stacks[stack].pop()
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _matching(own: Mapping[str, Any], values: Mapping[str, Any], strict: bool) -> dict[str, Any]:
+    """The values that fit; whatever does not is said."""
+    missing, unknown = sorted(set(own) - set(values)), sorted(set(values) - set(own))
+    if missing or unknown:
+        got = f"missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'}"
+        message = explain(
+            "parameters", wanted="the parameters of this model", got=got, cure="strict=False to set what fits"
+        )
+        if strict:
+            raise ParameterError(message)
+        warnings.warn(message, stacklevel=4)
+    return {name: value for name, value in values.items() if name in own}

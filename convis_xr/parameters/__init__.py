@@ -1,0 +1,8 @@
+"""The parts of a model: values with units (`Parameter`, `Derived`), what is carried in time (`State`), and names for all (`Namespace`)."""
+
+from convis_xr.parameters.derived import Derived
+from convis_xr.parameters.namespace import Namespace
+from convis_xr.parameters.parameter import Parameter
+from convis_xr.parameters.state import State
+
+__all__ = ["Derived", "Namespace", "Parameter", "State"]

@@ -1,0 +1,149 @@
+"""`Parameter`: a torch leaf that holds a value in base units and knows which."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from convis_xr.errors import ParameterError, explain
+from convis_xr.options import get_option
+from convis_xr.units import Quantity, dimension_for, dimension_of, magnitude, quantity, unit_of
+
+Bounds = tuple[Any, Any]
+
+
+class Parameter(torch.nn.Parameter):
+    """A value that a user sets and an optimizer fits.
+
+    A scalar is held in float64, in the base unit of its dimension (s, degree, Hz, ...); in ``forward`` it acts as that tensor.
+
+    Parameters
+    ----------
+    value : quantity, str, number, array_like or Tensor
+        A scalar with a unit, or dimensionless numbers of any shape.
+    dimension : str, optional
+        What the value must be: a key of `convis_xr.units.DIMENSIONS` or a unit. By default what ``value`` is.
+    bounds : (quantity or None, quantity or None)
+        Least and greatest value, ends included.
+    doc : str
+        What it is.
+    source : str
+        Where it comes from (paper, equation).
+    requires_grad : bool, optional
+        Whether it can be fitted; by default ``set_options(grad=)``.
+
+    Raises
+    ------
+    UnitError
+        The value has the wrong dimension.
+    ParameterError
+        The value is out of bounds, or not finite.
+
+    Examples
+    --------
+    >>> tau = Parameter("10 ms", bounds=("0 ms", None), doc="time constant")
+    >>> tau.value
+    <Quantity(0.01, 'second')>
+    >>> float(tau.set("5 ms"))
+    0.005
+    """
+
+    dimension: str
+    units: str
+    bounds: tuple[float | None, float | None]
+    doc: str
+    source: str
+    label: str
+
+    def __new__(
+        cls,
+        value: Any,
+        dimension: str | None = None,
+        *,
+        bounds: Bounds = (None, None),
+        doc: str = "",
+        source: str = "",
+        requires_grad: bool | None = None,
+        label: str = "value",
+    ) -> Parameter:
+        if dimension is None:
+            dimension = value.dimension if isinstance(value, Parameter) else dimension_for(unit_of(value, label))
+        data = _read(value, dimension, label)
+        grad = get_option("grad") if requires_grad is None else requires_grad
+        made = torch.Tensor._make_subclass(cls, data, grad)
+        made.dimension, made.units = dimension, dimension_of(dimension).unit
+        made.doc, made.source, made.label = doc, source, label
+        low, high = (None if end is None else magnitude(end, dimension, "bounds") for end in bounds)
+        made.bounds = (low, high)
+        made._check(data)
+        return made
+
+    @property
+    def value(self) -> Any:
+        """The value as a pint quantity."""
+        held = self.detach().cpu().numpy()
+        return Quantity(held.item() if held.ndim == 0 else held.copy(), self.units)
+
+    def get(self) -> Any:
+        """The value as a pint quantity."""
+        return self.value
+
+    def set(self, value: Any) -> Parameter:
+        """Set the value in place; shape may change for arrays. Returns the parameter itself."""
+        data = _read(value, self.dimension, self.label).to(dtype=self.dtype, device=self.device)
+        self._check(data)
+        with torch.no_grad():
+            if data.shape == self.shape:
+                self.copy_(data)
+            else:
+                self.data = data.clone()
+        return self
+
+    def _check(self, data: torch.Tensor) -> None:
+        if not bool(torch.isfinite(data).all()):
+            raise ParameterError(
+                explain(self.label, wanted="finite values", got="NaN or infinity", cure="finite values")
+            )
+        low, high = self.bounds
+        least, greatest = (float(data.min()), float(data.max())) if data.numel() else (0.0, 0.0)
+        if (low is not None and least < low) or (high is not None and greatest > high):
+            ends = [-np.inf if low is None else low, np.inf if high is None else high]
+            wanted = f"a value between {ends[0]:g} and {ends[1]:g} [{self.units}]"
+            got = f"{least if least < ends[0] else greatest:g}"
+            raise ParameterError(explain(self.label, wanted=wanted, got=got, cure="a value within the bounds"))
+
+    def __repr__(self) -> str:
+        if self.ndim == 0:
+            shown = f"{self.detach().item():.6g}" + ("" if self.units == "1" else f" {self.units}")
+        else:
+            shown = f"shape {tuple(self.shape)}, {self.units}, {str(self.dtype).removeprefix('torch.')}"
+        doc = f"  # {self.doc}" if self.doc else ""
+        return f"Parameter({self.label}: {shown}){doc}"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
+        if id(self) not in memo:
+            memo[id(self)] = _rebuild(self.data.clone(), self.requires_grad, dict(self.__dict__))
+        copied: Parameter = memo[id(self)]
+        return copied
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return _rebuild, (self.data, self.requires_grad, dict(self.__dict__))
+
+
+def _rebuild(data: torch.Tensor, requires_grad: bool, facts: dict[str, Any]) -> Parameter:
+    made = torch.Tensor._make_subclass(Parameter, data, requires_grad)
+    made.__dict__.update(facts)
+    return made
+
+
+def _read(value: Any, dimension: str, label: str) -> torch.Tensor:
+    """The value as a tensor of its own: scalars in float64, arrays as they come (integers become floats)."""
+    if isinstance(value, str) or np.ndim(getattr(value, "magnitude", value)) == 0:
+        return torch.tensor(quantity(value, dimension, label).magnitude, dtype=torch.float64)
+    scale = magnitude(Quantity(1.0, unit_of(value, label)), dimension, label)
+    array = value.values if hasattr(value, "dims") else getattr(value, "magnitude", value)
+    data = array.detach() if isinstance(array, torch.Tensor) else torch.from_numpy(np.array(array))
+    floating = data if data.is_floating_point() else data.to(torch.get_default_dtype())
+    return (floating * scale).clone()
