@@ -1,0 +1,45 @@
+"""The Gaussian blur as products with a banded matrix on both sides of the frame: ``B_y X B_x^T``.
+
+The matrix holds the edges exactly (weights that fall outside are added to the edge pixel's), autograd follows it, and
+every device multiplies matrices well.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..scalars import Scalar
+from .weights import gaussian_weights
+
+
+def blur(x: Tensor, sigma_px: tuple[Scalar, Scalar]) -> Tensor:
+    """Compute what ``reference.blur`` defines."""
+    along_y, along_x = (matrix(sigma, n).to(x) for sigma, n in zip(sigma_px, x.shape[-2:], strict=True))
+    frames = x.flatten(0, -3) if x.dim() > 2 else x[None]
+    # One product a frame (`@` would fold all frames into one): a frame's numbers do not depend on its neighbours.
+    halfway = torch.bmm(frames, along_x.mT.expand(len(frames), -1, -1))
+    return torch.bmm(along_y.expand(len(frames), -1, -1), halfway).view(x.shape)
+
+
+def matrix(sigma_px: Scalar, n: int) -> Tensor:
+    """Return the matrix that blurs a line of pixels.
+
+    Parameters
+    ----------
+    sigma_px : float or 0-d Tensor, px
+        Standard deviation; autograd can follow it.
+    n : int, px
+        Length of the line.
+
+    Returns
+    -------
+    Tensor (n, n)
+        float64 on the CPU; row i holds the weights of the pixels that output i sees, and sums to 1.
+    """
+    weights = gaussian_weights(sigma_px)
+    radius = len(weights) // 2
+    rows = torch.arange(n)[:, None]
+    columns = (rows + torch.arange(-radius, radius + 1)).clamp(0, n - 1)
+    flat = (rows * n + columns).flatten()
+    return weights.new_zeros(n * n).index_add(0, flat, weights.repeat(n)).view(n, n)
