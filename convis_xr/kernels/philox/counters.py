@@ -18,10 +18,9 @@ The arithmetic is plain, so that it serves Python ints, numpy arrays and tensors
 from __future__ import annotations
 
 import hashlib
-from typing import TypeVar
+from typing import Any
 
 Key = tuple[int, int]
-Index = TypeVar("Index")
 
 #: Cells whose draws come from one run of blocks, and the number of these blocks.
 TILE = 256
@@ -55,14 +54,14 @@ def key_of(seed: int, path: str) -> Key:
     return int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:], "little")
 
 
-def block_of(cell: Index) -> Index:
+def block_of(cell: Any) -> Any:
     """Index of the Philox call that serves a cell."""
-    return (cell // TILE) * BLOCKS + cell % BLOCKS  # type: ignore[operator,no-any-return]
+    return (cell // TILE) * BLOCKS + cell % BLOCKS
 
 
-def lane_of(cell: Index) -> Index:
+def lane_of(cell: Any) -> Any:
     """Which of the call's four words is the cell's own."""
-    return cell // BLOCKS % 4  # type: ignore[operator,no-any-return]
+    return cell // BLOCKS % 4
 
 
 def words_of(step: int, stream: int, span: int = 0, repeat: int = 0) -> tuple[int, int, int]:

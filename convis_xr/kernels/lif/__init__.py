@@ -1,0 +1,178 @@
+"""Spikes: the noisy leaky integrate-and-fire cell, exact in time whatever the step."""
+
+from __future__ import annotations
+
+import math
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+from .. import philox
+from ..dispatch import choose
+from ..philox.counters import CELLS, Key
+from ..scalars import Scalar, number
+from . import reference, steps
+from .membrane import START, Membrane, Source
+
+__all__ = ["noisy_lif", "random_potential"]
+
+
+def noisy_lif(
+    current: Tensor,
+    state: tuple[Tensor, Tensor],
+    *,
+    g_leak: Scalar,
+    noise: Scalar,
+    refractory_mean: Scalar,
+    refractory_sd: Scalar,
+    dt: float,
+    key: Key,
+    step: int = 0,
+    cells: Tensor | None = None,
+    repeat: int = 0,
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    """Turn currents into spike counts by noisy leaky integrate-and-fire cells.
+
+    Between spikes ``dV/dt = I + noise - g_leak V``; at the threshold 1 the cell fires, is reset to 0 and held there
+    for ``max(mean + sd n, 0)`` of real time (Wohrer & Kornprobst 2009, eq. 16). Every span is integrated exactly, and a
+    span whose ends are both below threshold still fires with the probability that a noisy path between them crossed
+    it: the rate does not depend on ``dt`` up to ``g_leak dt = 0.25`` (at 0.5 it is 10 % too high). Without noise, spike
+    times are exact. Counts are not differentiable: the current is taken as it is, cut from any graph.
+
+    Parameters
+    ----------
+    current : Tensor (batch, channel, time, y, x), Hz
+        Input. Where it is NaN, the membrane becomes NaN and stays so, and the cell fires no more (while the cell is
+        refractory, input is not looked at).
+    state : tuple of two Tensor (batch, channel, y, x), dimensionless and s
+        Membrane, and what is left of the refractory period.
+    g_leak : float or 0-d Tensor, Hz
+        Leak. At 0 the cell integrates perfectly, and there is no noise.
+    noise : float or 0-d Tensor, dimensionless
+        Standard deviation of the membrane without threshold, in units of the threshold.
+    refractory_mean, refractory_sd : float or 0-d Tensor, s
+        Refractory period.
+    dt : float, s
+        Time step.
+    key : tuple of two int
+        From `philox.key_of`: which seed, which layer.
+    step : int
+        Absolute index of the first sample.
+    cells : Tensor (batch, channel, y, x), int64, optional
+        Index of each cell in the full frame (batch, channel, y, x flattened); by default the input is the full frame.
+    repeat : int
+        Number of the trial.
+
+    Returns
+    -------
+    counts : Tensor (batch, channel, time, y, x), uint8
+        Spikes per step.
+    state : tuple of two Tensor
+        What the next chunk starts from.
+
+    Raises
+    ------
+    OverflowError
+        If a cell fires more than 255 times in one step.
+    ValueError
+        If a shape, a dtype, an index or a parameter does not fit.
+
+    Examples
+    --------
+    >>> start = torch.zeros(1, 1, 1, 1)
+    >>> counts, _ = noisy_lif(torch.full((1, 1, 1000, 1, 1), 100.0), (start, start), g_leak=50.0, noise=0.0,
+    ...     refractory_mean=0.003, refractory_sd=0.0, dt=0.001, key=(0, 0))
+    >>> int(counts.sum())  # one spike every 3 ms + log(2)/50 Hz
+    59
+    """
+    membrane = Membrane(number(g_leak), number(noise), number(refractory_mean), number(refractory_sd), float(dt))
+    current, cells = current.detach(), _cells(current, cells)
+    _check(current, state, cells, membrane)
+    philox.counters.words_of(step + max(current.shape[2] - 1, 0), 0, 0, repeat)
+    philox.counters.words_of(step, 0, 0, repeat)
+    potential, refractory = (part.detach() for part in state)
+    route = choose("noisy_lif", current)
+    source = Source(key, int(step), int(repeat))
+    if route == "reference":
+        return _reference(current, potential, refractory, cells, membrane, source)
+    counts, *new = _module(route).noisy_lif(current, potential, refractory, cells, membrane, source)
+    return counts, (new[0], new[1])
+
+
+def random_potential(cells: Tensor, *, key: Key, repeat: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Draw membranes uniformly from (0, 1), for cells that should not start together.
+
+    Parameters
+    ----------
+    cells : Tensor (batch, channel, y, x), int64
+        Index of each cell in the full frame.
+    key, repeat
+        As in `noisy_lif`.
+    dtype : torch.dtype
+        float32 or float64.
+
+    Returns
+    -------
+    Tensor, as cells
+        The first part of the state of `noisy_lif`.
+
+    Examples
+    --------
+    >>> v = random_potential(torch.arange(4).reshape(1, 1, 2, 2), key=(0, 0))
+    >>> bool(((0 < v) & (v < 1)).all())
+    True
+    """
+    return philox.uniform(cells, key=key, step=0, stream=START, repeat=repeat, dtype=dtype)
+
+
+def _module(route: str) -> ModuleType:
+    if route == "torch":
+        return steps
+    from . import loops  # numba is loaded when first used
+
+    return loops
+
+
+def _reference(
+    current: Tensor, potential: Tensor, refractory: Tensor, cells: Tensor, membrane: Membrane, source: Source
+) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    flat = current.movedim(2, 0).flatten(1)
+    v, left, index = (t.flatten().cpu().numpy() for t in (potential, refractory, cells))
+    counts, *state = reference.noisy_lif(flat.cpu().numpy(), v, left, index, membrane, source)
+    shape = (current.shape[2], *cells.shape)
+    new = [torch.from_numpy(part).view(cells.shape).to(current) for part in state]
+    return torch.from_numpy(counts).view(shape).movedim(0, 2).to(current.device), (new[0], new[1])
+
+
+def _cells(current: Tensor, cells: Tensor | None) -> Tensor:
+    if cells is not None or current.dim() != 5:
+        return torch.empty(0) if cells is None else cells
+    batch, channel, _, height, width = current.shape
+    return torch.arange(batch * channel * height * width, device=current.device).view(batch, channel, height, width)
+
+
+def _check(current: Tensor, state: tuple[Tensor, Tensor], cells: Tensor, membrane: Membrane) -> None:
+    if current.dim() != 5 or not current.is_floating_point():
+        raise ValueError(
+            "noisy_lif: current: wanted a floating point tensor (batch, channel, time, y, x), "
+            f"got {current.dtype} of shape {tuple(current.shape)}"
+        )
+    shape = (*current.shape[:2], *current.shape[3:])
+    for name, part in zip(("potential", "refractory"), state, strict=True):
+        if part.shape != shape or part.dtype != current.dtype or part.device != current.device:
+            raise ValueError(
+                f"noisy_lif: state ({name}): wanted {current.dtype} of shape {shape} on {current.device}, "
+                f"got {part.dtype} of shape {tuple(part.shape)} on {part.device}"
+            )
+    if cells.shape != shape or cells.dtype != torch.int64 or cells.device != current.device:
+        raise ValueError(
+            f"noisy_lif: cells: wanted int64 of shape {shape} on {current.device}, "
+            f"got {cells.dtype} of shape {tuple(cells.shape)} on {cells.device}"
+        )
+    if cells.numel() and not 0 <= int(cells.min()) <= int(cells.max()) < CELLS:
+        raise ValueError(f"noisy_lif: cells: wanted indices from 0 to {CELLS - 1}, got others")
+    for name, value in membrane._asdict().items():
+        if not math.isfinite(value) or (value < 0 and name != "refractory_mean") or (name == "dt" and value == 0):
+            wanted = "a finite number above 0" if name == "dt" else "a finite number of 0 or more"
+            raise ValueError(f"noisy_lif: {name}: wanted {wanted}, got {value}")

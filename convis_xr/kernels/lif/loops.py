@@ -1,0 +1,212 @@
+"""The integrate-and-fire cell as compiled loops: whole tiles of cells in vectors, the few that may fire one by one.
+
+A tile is the run of cells that `philox` draws for at once. Its first pass moves all membranes by one step and marks the
+cells that fire, may have fired within the step, or come out of their refractory period in it; the second pass follows
+those through their spikes, in float64. Threads share out the tiles.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..compiled import compiled, compiled_inline
+from ..philox.counters import BLOCKS, MASK, TILE
+from ..philox.loops import normal_of_cell, tile_of_normals, uniform_of_cell
+from ..threads import parallel, split
+from .membrane import BRIDGE, CERTAIN, MOST, NOISE, REFRACTORY, Membrane, Source, overflow, span_of
+
+_U = np.uint32
+_GROUP = 8  # tiles that are taken through time together: their state stays in the nearest cache
+
+
+class Step(NamedTuple):
+    """The whole time step, in the dtype of the current."""
+
+    decay: Any
+    gain: Any
+    spread: Any
+    near: Any
+    dt: Any
+
+
+def noisy_lif(
+    current: Tensor, potential: Tensor, refractory: Tensor, cells: Tensor, membrane: Membrane, source: Source
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Compute what ``reference.noisy_lif`` defines, for a current (batch, channel, time, y, x)."""
+    drive = current.contiguous().flatten(3).flatten(0, 1).numpy()
+    potential, refractory = potential.clone(), refractory.clone()
+    v, left = (t.flatten(2).flatten(0, 1).numpy() for t in (potential, refractory))
+    counts = np.empty(drive.shape, np.uint8)
+    tiles = tiles_of(cells)
+    step, key = step_of(membrane, drive.dtype), tuple(map(_U, source.key))
+    where = (np.int64(source.step), _U(source.repeat), *key)
+    pieces = split(len(tiles), torch.get_num_threads())
+    failed = parallel(lambda piece: _run(drive, counts, v, left, tiles[slice(*piece)], step, membrane, *where), pieces)
+    for unit, k, pixel in failed:
+        if unit >= 0:
+            raise failure(unit, k, pixel, float(drive[unit, k, pixel]), cells, membrane, source)
+    return torch.from_numpy(counts).view(current.shape), potential, refractory
+
+
+def failure(
+    unit: int, k: int, pixel: int, drive: float, cells: Tensor, membrane: Membrane, source: Source
+) -> OverflowError:
+    """Return the error for the cell at which a loop stopped."""
+    batch, channel = divmod(unit, cells.shape[1])
+    return overflow((batch, channel, *divmod(pixel, cells.shape[3])), source.step + k, drive, membrane)
+
+
+def step_of(membrane: Membrane, dtype: np.dtype[Any]) -> Step:
+    """Return the whole step; ``near`` is where a crossing within it can happen at all, with room for rounding."""
+    span = span_of(membrane, membrane.dt)
+    return Step(*map(dtype.type, (span.decay, span.gain, span.spread, span.bridge * CERTAIN * 1.001, membrane.dt)))
+
+
+def tiles_of(cells: Tensor) -> NDArray[np.int64]:
+    """Cut frames into runs of cells that one tile of draws serves: rows of (block, head, unit, start, count).
+
+    A run starts with every frame, with every tile, and wherever the indices do not go on one by one.
+    """
+    index = cells.contiguous().flatten(2).flatten(0, 1).cpu().numpy()
+    units, pixels = index.shape
+    cut = np.ones(index.shape, bool)
+    cut[:, 1:] = (index[:, 1:] != index[:, :-1] + 1) | (index[:, 1:] % TILE == 0)
+    start = np.flatnonzero(cut)
+    first = index.reshape(-1)[start]
+    count = np.diff(start, append=units * pixels)
+    return np.stack([first // TILE * BLOCKS, first % TILE, start // max(pixels, 1), start % max(pixels, 1), count], 1)
+
+
+@compiled
+def _run(current, counts, v, left, tiles, step, membrane, first, repeat, k0, k1):  # type: ignore[no-untyped-def]
+    words = np.empty((4, BLOCKS), np.uint32)
+    normals = np.zeros((4, BLOCKS), current.dtype)
+    before = np.empty(TILE, current.dtype)
+    marks = np.empty(TILE, np.uint8)
+    for group in range(0, len(tiles), _GROUP):
+        for k in range(current.shape[1]):
+            for i in range(group, min(group + _GROUP, len(tiles))):
+                block, head, unit, start = tiles[i, 0], tiles[i, 1], tiles[i, 2], tiles[i, 3]
+                stop = start + tiles[i, 4]
+                drive = current[unit, k, start:stop]
+                failed = fire(
+                    drive, counts[unit, k, start:stop], v[unit, start:stop], left[unit, start:stop],
+                    block, head, step, membrane, first + k, repeat, k0, k1, words, normals, before, marks,
+                )  # fmt: skip
+                if failed >= 0:
+                    return unit, k, start + failed
+    return -1, -1, -1
+
+
+@compiled
+def fire(  # type: ignore[no-untyped-def]
+    drive, counts, v, left, block, head, step, membrane, now, repeat, k0, k1, words, normals, before, marks
+):
+    """Take one run of cells through one step; return the one whose count overflows, or -1.
+
+    ``words`` and ``normals`` (4, BLOCKS), ``before`` and ``marks`` (TILE,) are scratch; normals are 0 without noise.
+    """
+    low, high = _U(now & MASK), _U(now >> 32)
+    if membrane.noise > 0:
+        tile_of_normals(words, normals, _U(block), low, high, repeat, k0, k1)
+    noise = normals.reshape(TILE)[head : head + len(drive)]
+    if not _advance(drive, noise, counts, v, left, before, marks, step):
+        return -1
+    cell = block * 4 + head
+    for i in range(len(drive)):
+        if marks[i]:
+            n, end, rest = _follow(
+                np.float64(before[i]), np.float64(v[i]), np.float64(left[i]), np.float64(drive[i]), noise[i],
+                cell + i, membrane, low, high, repeat, k0, k1,
+            )  # fmt: skip
+            if n > MOST:
+                return i
+            counts[i], v[i], left[i] = n, end, rest
+    return -1
+
+
+@compiled_inline
+def _advance(drive, noise, counts, v, left, before, marks, step):  # type: ignore[no-untyped-def]
+    """Move all cells by one step and mark those that need a closer look; say whether there are any."""
+    one, zero = v.dtype.type(1), v.dtype.type(0)
+    some = np.uint8(0)
+    for i in range(len(drive)):
+        old, rest = v[i], left[i]
+        new = old * step.decay + drive[i] * step.gain + step.spread * noise[i]
+        near = (one - old) * (one - new) < step.near
+        asleep = rest >= step.dt
+        mark = np.uint8((not asleep) & (near | (new >= one) | (old >= one) | (rest > zero)))
+        before[i] = old
+        marks[i] = mark
+        v[i] = zero if asleep else new
+        left[i] = rest - step.dt if asleep else rest
+        counts[i] = 0
+        some |= mark
+    return some != 0
+
+
+@compiled
+def _follow(v, end, left, drive, noise, cell, membrane, low, high, repeat, k0, k1):  # type: ignore[no-untyped-def]
+    """Follow one cell through one step and its spikes, as ``reference.one_step`` does."""
+    h = membrane.dt
+    if left > 0.0:
+        v, h = 0.0, h - left
+        end = _move(v, drive, np.float64(noise), h, membrane)
+    count = 0
+    while count <= MOST:
+        word = _U(high | _U(count << 16))
+        if v < 1.0 and end < 1.0:
+            if not _crossed(v, end, h, cell, membrane, low, word, repeat, k0, k1):
+                return count, end, 0.0
+            end = 2.0 - end
+        elif math.isnan(end):
+            return count, end, 0.0
+        h -= _crossing_time(v, end, h, membrane.g_leak)
+        left = membrane.refractory_mean
+        if membrane.refractory_sd > 0.0:
+            stream = _U(word | _U(REFRACTORY << 28))
+            left += membrane.refractory_sd * normal_of_cell(cell, low, stream, repeat, k0, k1, noise)
+        left = max(left, 0.0)
+        count += 1
+        if left >= h:
+            return count, 0.0, left - h
+        v, h = 0.0, h - left
+        n = 0.0
+        if membrane.noise > 0.0:
+            stream = _U(high | _U(count << 16) | _U(NOISE << 28))
+            n = np.float64(normal_of_cell(cell, low, stream, repeat, k0, k1, noise))
+        end = _move(v, drive, n, h, membrane)
+    return count, v, 0.0
+
+
+@compiled_inline
+def _move(v, drive, n, h, membrane):  # type: ignore[no-untyped-def]
+    x = membrane.g_leak * h
+    gain = -math.expm1(-x) / membrane.g_leak if x > 0.0 else h
+    return v * math.exp(-x) + drive * gain + membrane.noise * math.sqrt(-math.expm1(-2.0 * x)) * n
+
+
+@compiled
+def _crossed(v, end, h, cell, membrane, low, word, repeat, k0, k1):  # type: ignore[no-untyped-def]
+    """Say whether a membrane that is below threshold at both ends of a span crossed it within."""
+    bridge = membrane.noise**2 * math.sinh(min(membrane.g_leak * h, 700.0))
+    odds = (1.0 - v) * (1.0 - end)
+    if odds >= CERTAIN * bridge:
+        return False
+    return uniform_of_cell(cell, low, _U(word | _U(BRIDGE << 28)), repeat, k0, k1) < math.exp(-odds / bridge)
+
+
+@compiled
+def _crossing_time(v, end, h, g_leak):  # type: ignore[no-untyped-def]
+    if v >= 1.0:
+        return 0.0
+    x = g_leak * h
+    if x == 0.0:
+        return h * (1.0 - v) / (end - v)
+    return min(h, math.log1p(-math.expm1(-x) * (1.0 - v) / ((end - 1.0) + math.exp(-x) * (1.0 - v))) / g_leak)
