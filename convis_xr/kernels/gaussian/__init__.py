@@ -44,7 +44,7 @@ def gaussian_blur(x: Tensor, sigma_px: Scalar | tuple[Scalar, Scalar]) -> Tensor
     >>> spot = torch.zeros(5, 5)
     >>> spot[2, 2] = 1.0
     >>> gaussian_blur(spot, (0.0, 0.5))[2].round(decimals=3)
-    tensor([0.0070, 0.0980, 0.7910, 0.0980, 0.0070])
+    tensor([0.0060, 0.0980, 0.7910, 0.0980, 0.0060])
     """
     if x.dim() < 2 or not x.is_floating_point():
         raise ValueError(
