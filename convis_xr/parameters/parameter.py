@@ -33,6 +33,8 @@ class Parameter(torch.nn.Parameter):
         Where it comes from (paper, equation).
     requires_grad : bool, optional
         Whether it can be fitted; by default ``set_options(grad=)``.
+    whole : bool
+        Only whole numbers are taken, and no gradient.
 
     Raises
     ------
@@ -55,6 +57,7 @@ class Parameter(torch.nn.Parameter):
     bounds: tuple[float | None, float | None]
     doc: str
     source: str
+    whole: bool
     label: str
 
     def __new__(
@@ -66,15 +69,16 @@ class Parameter(torch.nn.Parameter):
         doc: str = "",
         source: str = "",
         requires_grad: bool | None = None,
+        whole: bool = False,
         label: str = "value",
     ) -> Parameter:
         if dimension is None:
             dimension = value.dimension if isinstance(value, Parameter) else dimension_for(unit_of(value, label))
         data = _read(value, dimension, label)
-        grad = get_option("grad") if requires_grad is None else requires_grad
+        grad = (get_option("grad") if requires_grad is None else requires_grad) and not whole
         made = torch.Tensor._make_subclass(cls, data, grad)
         made.dimension, made.units = dimension, dimension_of(dimension).unit
-        made.doc, made.source, made.label = doc, source, label
+        made.doc, made.source, made.whole, made.label = doc, source, whole, label
         low, high = (None if end is None else magnitude(end, dimension, "bounds") for end in bounds)
         made.bounds = (low, high)
         made._check(data)
@@ -106,6 +110,8 @@ class Parameter(torch.nn.Parameter):
             raise ParameterError(
                 explain(self.label, wanted="finite values", got="NaN or infinity", cure="finite values")
             )
+        if self.whole and bool((data != data.round()).any()):
+            raise ParameterError(explain(self.label, wanted="a whole number", got=str(data.tolist()), cure="an int"))
         low, high = self.bounds
         least, greatest = (float(data.min()), float(data.max())) if data.numel() else (0.0, 0.0)
         if (low is not None and least < low) or (high is not None and greatest > high):
@@ -113,6 +119,12 @@ class Parameter(torch.nn.Parameter):
             wanted = f"a value between {ends[0]:g} and {ends[1]:g} [{self.units}]"
             got = f"{least if least < ends[0] else greatest:g}"
             raise ParameterError(explain(self.label, wanted=wanted, got=got, cure="a value within the bounds"))
+
+    def __float__(self) -> float:
+        return float(self.detach())
+
+    def __int__(self) -> int:
+        return int(self.detach())
 
     def __repr__(self) -> str:
         if self.ndim == 0:
