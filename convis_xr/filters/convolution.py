@@ -1,0 +1,205 @@
+"""Convolution with a kernel that the user gives or fits: its impulse response."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from convis_xr import dims
+from convis_xr.contract import AXES
+from convis_xr.errors import ParameterError, explain
+from convis_xr.footprint import Footprint
+from convis_xr.kernels.convolution import causal_convolution
+from convis_xr.layer import Layer
+from convis_xr.parameters import Parameter
+from convis_xr.sampling import Sampling, whole
+from convis_xr.units import is_bare
+
+
+class Conv3d(Layer):
+    r"""Causal convolution in time and space.
+
+    :math:`y_o(t, \vec r) = b_o + \sum_{i, k, \vec d} w_{oi}(k, \vec d)\, x_i(t-k, \vec r - \vec d)`. The weight is the impulse response, in time and space
+    (unlike torch's, which correlates). Its origin is lag 0 and, in space, index ``size // 2``; outside the frame the nearest edge pixel is repeated, so the frame keeps its size.
+
+    Parameters
+    ----------
+    in_channels : int
+        Channels of the input.
+    out_channels : int
+        Channels of the output. A tuple in this place is the kernel size.
+    kernel_size : (time, y, x)
+        Lengths: plain ints are samples, quantities need a `Sampling` from `set_options`.
+    bias : bool
+        Whether a constant is added; it starts at 0.
+
+    Notes
+    -----
+    Input: Tensor (batch, channel, time, y, x) or DataArray in any unit, which is kept. Weight: Tensor (out, in, lag, y, x), at first small random
+    numbers from torch's generator.
+
+    Examples
+    --------
+    >>> import convis_xr as cx, numpy as np
+    >>> conv = cx.filters.Conv3d(1, (3, 1, 1))
+    >>> conv.set_weight(np.array([0.5, 0.25, 0.125]))
+    >>> impulse = cx.as_stimulus(np.array([0.0, 1, 0, 0, 0]), dt="1 ms", units="1")
+    >>> conv(impulse).values
+    array([0.   , 0.5  , 0.25 , 0.125, 0.   ])
+    """
+
+    units_out = None
+
+    def __init__(
+        self,
+        in_channels: int = 1,
+        out_channels: int | Sequence[Any] = 1,
+        kernel_size: Sequence[Any] | None = None,
+        bias: bool = True,
+    ) -> None:
+        super().__init__()
+        if not isinstance(out_channels, int):
+            out_channels, kernel_size = 1, out_channels
+        shape = (_channels(out_channels, "out_channels"), _channels(in_channels, "in_channels"), *_lengths(kernel_size))
+        spread = 1 / math.sqrt(math.prod(shape[1:]))
+        self.weight = Parameter(torch.empty(shape).uniform_(-spread, spread), doc="impulse response (out, in, lag, y, x)")
+        self.bias = Parameter(torch.zeros(shape[0]), doc="constant that is added") if bias else None
+        self.register_state("history", doc="the last frames of the input")
+
+    def set_weight(self, weight: Any, normalize: bool = False, preserve_channels: bool = False, flip: bool = False) -> None:
+        """Give the impulse response.
+
+        Parameters
+        ----------
+        weight : array_like, Tensor, DataArray or number
+            By the number of axes: (lag), (y, x), (lag, y, x), (in, lag, y, x), (out, in, lag, y, x); a DataArray by its dimensions (``time`` is
+            the lag). A number fills the kernel that is there.
+        normalize : bool
+            Divide by the sum.
+        preserve_channels : bool
+            Use one kernel for all channels that the layer has.
+        flip : bool
+            Turn the kernel round along time and space: for weights that were made for a correlation.
+        """
+        made = five_axes(weight, self.weight.detach())
+        if flip:
+            made = made.flip(2, 3, 4)
+        if normalize:
+            made = made / made.sum()
+        if preserve_channels:
+            made = made.expand(*self.weight.shape[:2], -1, -1, -1)
+        self.weight.set(made.to(self.weight.dtype).contiguous())
+        if self.bias is not None and self.bias.shape[0] != made.shape[0]:
+            self.bias.set(torch.zeros(made.shape[0]))
+        self.history = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve (batch, channel, time, y, x)."""
+        check_channels(x, self.weight)
+        history = self.start_history(x) if self.history is None else self.history
+        y, self.history = causal_convolution(x, history, self.weight.to(x.dtype))
+        return y if self.bias is None else y + self.bias.to(x.dtype).view(1, -1, 1, 1, 1)
+
+    def start_history(self, x: Tensor) -> Tensor:
+        """The frames before the first sample of ``x`` (batch, channel, lag - 1, y, x)."""
+        return self.start_frame(x).unsqueeze(2).expand(-1, -1, self.weight.shape[2] - 1, -1, -1).contiguous()
+
+    def footprint(self, sampling: Sampling) -> Footprint:
+        """Remembers the kernel's length, reaches half its width."""
+        _, _, lag, height, width = self.weight.shape
+        return Footprint(memory=lag - 1, radius=max(height, width) // 2, mixes_channels=True)
+
+
+class Conv1d(Conv3d):
+    """Causal convolution in time alone; as `Conv3d` with a kernel (time, 1, 1).
+
+    Parameters
+    ----------
+    in_channels, out_channels, bias
+        As in `Conv3d`.
+    kernel_size : int or quantity
+        Length in time.
+
+    Examples
+    --------
+    >>> import convis_xr as cx
+    >>> cx.filters.Conv1d(kernel_size=20).weight.shape
+    torch.Size([1, 1, 20, 1, 1])
+    """
+
+    def __init__(self, in_channels: int = 1, out_channels: int = 1, kernel_size: Any = 1, bias: bool = True) -> None:
+        super().__init__(in_channels, out_channels, (kernel_size, 1, 1), bias)
+
+
+class Conv2d(Conv3d):
+    """Convolution in space alone; as `Conv3d` with a kernel (1, y, x).
+
+    Parameters
+    ----------
+    in_channels, out_channels, bias
+        As in `Conv3d`.
+    kernel_size : (y, x)
+        Height and width.
+
+    Examples
+    --------
+    >>> import convis_xr as cx
+    >>> cx.filters.Conv2d(kernel_size=(5, 7)).weight.shape
+    torch.Size([1, 1, 1, 5, 7])
+    """
+
+    def __init__(
+        self, in_channels: int = 1, out_channels: int = 1, kernel_size: Sequence[Any] = (1, 1), bias: bool = True
+    ) -> None:
+        super().__init__(in_channels, out_channels, (1, *kernel_size), bias)
+
+
+def five_axes(weight: Any, present: Tensor) -> Tensor:
+    """A weight given in any of the usual forms as (out, in, lag, y, x)."""
+    if hasattr(weight, "dims"):
+        weight = weight.transpose(*[dim for dim in dims.STIMULUS if dim in weight.dims])
+        index = tuple(slice(None) if dim in weight.dims else None for dim in dims.STIMULUS)
+        return torch.as_tensor(weight.values)[index].to(present.device)
+    tensor = torch.as_tensor(weight, device=present.device).detach()
+    if tensor.ndim == 0:
+        return torch.full_like(present, float(tensor))
+    if tensor.ndim not in AXES:
+        cure = "a kernel (lag, y, x)"
+        raise ParameterError(explain("weight", wanted="1 to 5 axes", got=f"shape {tuple(tensor.shape)}", cure=cure))
+    index = tuple(slice(None) if dim in AXES[tensor.ndim] else None for dim in dims.STIMULUS)
+    return tensor[index]
+
+
+def check_channels(x: Tensor, weight: Tensor) -> None:
+    """Raise where the input has other channels than the weight is made for."""
+    if x.shape[1] != weight.shape[1]:
+        got = f"{x.shape[1]}"
+        cure = f"a layer with in_channels={x.shape[1]}"
+        raise ParameterError(explain("channel", wanted=f"{weight.shape[1]} input channel(s)", got=got, cure=cure))
+
+
+def _channels(value: Any, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ParameterError(explain(name, wanted="a whole number above 0", got=repr(value), cure=f"{name}=1"))
+    return value
+
+
+def _lengths(kernel_size: Sequence[Any] | None) -> tuple[int, int, int]:
+    """Lengths in samples of (time, y, x)."""
+    given = (1, 1, 1) if kernel_size is None else tuple(kernel_size)
+    if len(given) != 3:
+        raise ParameterError(explain("kernel_size", wanted="(time, y, x)", got=repr(kernel_size), cure="(20, 5, 5)"))
+    sampling = Sampling()
+    lag, height, width = (
+        whole(size, "kernel_size")
+        if is_bare(size)
+        else (sampling.steps(size, "kernel_size") if axis == 0 else round(sampling.pixels(size, "kernel_size")))
+        for axis, size in enumerate(given)
+    )
+    if min(lag, height, width) < 1:
+        raise ParameterError(explain("kernel_size", wanted="at least one sample each", got=repr(given), cure="(20, 5, 5)"))
+    return lag, height, width
