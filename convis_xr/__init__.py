@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from convis_xr.after_import import after_import as _after_import
+
 __version__ = "0.1.0"
 
 #: public name to the module that holds it
@@ -32,7 +34,7 @@ _HOMES = {
     "plan": "engine",
 }
 #: public modules
-_ROOMS = ("units", "stimuli", "io", "filters", "spiking", "models", "plotting")
+_ROOMS = ("units", "stimuli", "io", "filters", "spiking", "models", "analysis", "plotting")
 
 __all__ = ["__version__", *_HOMES, *_ROOMS]
 
@@ -51,8 +53,11 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
+# xarray's objects get their `.convis` with xarray itself, which may come first, later or, for `convis-xr --help`, never
+_after_import("xarray", lambda: importlib.import_module("convis_xr.accessor"))
+
 if TYPE_CHECKING:
-    from convis_xr import filters, io, models, plotting, spiking, stimuli, units
+    from convis_xr import analysis, filters, io, models, plotting, spiking, stimuli, units
     from convis_xr.contract import as_stimulus
     from convis_xr.engine import plan, run
     from convis_xr.errors import ContractError, ConvisError, FormatError, ParameterError, ResumeError, UnitError

@@ -1,0 +1,106 @@
+"""Spike counts as tables of events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from convis_xr import dims
+from convis_xr.errors import ContractError, explain
+
+#: bytes read at once of counts that are not in chunks
+BLOCK_BYTES = 2**25
+
+
+def spike_times(counts: xr.DataArray) -> xr.Dataset:
+    """When and where each spike fell, one row for each.
+
+    Parameters
+    ----------
+    counts : DataArray (time, and any other dims) [count]
+        Spikes per step. Is read in blocks of time: only the spikes are held.
+
+    Returns
+    -------
+    Dataset (event)
+        ``time`` [s], the start of the step that the spike fell into, and of its cell the coordinates ``y`` and ``x`` (or ``cell``), and ``batch``,
+        ``channel`` and whatever else there is: labels where the dimension has some, else indices. Sorted by time; a step of several
+        spikes gives as many rows.
+
+    Raises
+    ------
+    ContractError
+        The values are not whole numbers with the unit ``count``, or there is no time.
+
+    Examples
+    --------
+    >>> counts = xr.DataArray([[0, 2], [1, 0]], {"time": [0.0, 0.01], "x": [-1.0, 1.0]}, ("time", "x"), attrs={"units": "count"})
+    >>> table = spike_times(counts)
+    >>> table["time"].values, table["x"].values
+    (array([0.  , 0.  , 0.01]), array([ 1.,  1., -1.]))
+    >>> table["time"].where(table["x"] == 1.0, drop=True).values  # of one cell
+    array([0., 0.])
+    """
+    _check(counts)
+    counts = counts.transpose(dims.TIME, ...)
+    found = [_events(counts[block].values, block.start) for block in _time_blocks(counts)]
+    index = np.concatenate(found, axis=1)
+    events = {str(dim): (dims.EVENT, index[axis]) for axis, dim in enumerate(counts.dims)}
+    labels = counts.coords.to_dataset().drop_vars([name for name, c in counts.coords.items() if not c.dims])
+    labels = labels.assign({str(dim): np.arange(size) for dim, size in counts.sizes.items() if dim not in labels})
+    table = labels.isel({name: xr.Variable(*event) for name, event in events.items()})
+    table = table.reset_coords(dims.TIME)
+    table[dims.TIME].attrs["long_name"] = "start of the step that the spike fell into"
+    table.attrs = {"variable": str(counts.name)} if counts.name is not None else {}
+    return table
+
+
+def spike_tables(dataset: xr.Dataset) -> xr.DataTree:
+    """`spike_times` of each variable of spike counts, by its name.
+
+    Raises
+    ------
+    ContractError
+        There is none.
+    """
+    spiking = {str(name): array for name, array in dataset.data_vars.items() if is_spike_count(array)}
+    if not spiking:
+        found = ", ".join(str(name) for name in dataset.data_vars) or "an empty Dataset"
+        cure = 'outputs=["parvo_on"] when you run'
+        raise ContractError(explain("spikes", wanted="a variable with the unit count", got=found, cure=cure))
+    return xr.DataTree.from_dict({name: spike_times(array) for name, array in spiking.items()})
+
+
+def is_spike_count(array: xr.DataArray) -> bool:
+    """Whether an array says that it holds spikes per step."""
+    return array.attrs.get("units") == "count" and array.dtype.kind in "iu" and dims.TIME in array.dims
+
+
+def _check(counts: xr.DataArray) -> None:
+    if not is_spike_count(counts):
+        got = f"{counts.dtype} in {counts.attrs.get('units', 'no unit')} over {counts.dims}"
+        cure = "the output of a spiking layer"
+        raise ContractError(explain("spikes", wanted="whole counts per time step [count]", got=got, cure=cure))
+
+
+def _time_blocks(counts: xr.DataArray) -> Iterator[slice]:
+    """Parts of time that are read at once: the chunks, where there are some."""
+    if counts.chunks is not None:
+        lengths = counts.chunks[0]
+    else:
+        frame = max(1, counts.nbytes // max(1, counts.sizes[dims.TIME]))
+        step = max(1, BLOCK_BYTES // frame)
+        lengths = tuple(min(step, counts.sizes[dims.TIME] - at) for at in range(0, counts.sizes[dims.TIME], step))
+    ends = np.cumsum(lengths)
+    yield from (slice(int(end - length), int(end)) for end, length in zip(ends, lengths, strict=True))
+
+
+def _events(block: npt.NDArray[np.integer], start: int) -> npt.NDArray[np.intp]:
+    """Indices (dims, event) of the spikes of a block whose first step is ``start``."""
+    where = np.stack(block.nonzero())
+    repeated = np.repeat(where, block[block.nonzero()], axis=1)
+    repeated[0] += start
+    return repeated
