@@ -8,6 +8,9 @@ from torch.nn.functional import conv2d, conv3d
 
 from .padding import replicate_edges
 
+# Steps in a block of time: more waste work on the matrix's zeros, fewer keep the processor waiting.
+_BLOCK = 128
+
 
 def convolve(past: Tensor, weight: Tensor) -> Tensor:
     """Compute what ``reference.causal_convolution`` defines."""
@@ -26,7 +29,7 @@ def _convolve_time(past: Tensor, weight: Tensor) -> Tensor:
     """Multiply blocks of time by a banded matrix (out, in, block, lag - 1 + block)."""
     lag = weight.shape[2]
     steps = past.shape[2] - lag + 1
-    block = min(steps, max(lag, 32))
+    block = min(steps, max(_BLOCK // 4, min(lag, _BLOCK)))
     rows = torch.arange(block, device=weight.device)
     band = weight.new_zeros(*weight.shape[:2], block, lag - 1 + block)
     columns = (rows[:, None] + torch.arange(lag, device=weight.device)).expand(*weight.shape[:2], -1, -1)

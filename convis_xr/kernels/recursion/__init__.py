@@ -136,7 +136,7 @@ def partial_high_pass(x: Tensor, state: Tensor, tau: Scalar, weight: Scalar, dt:
         y, poles = loops.high_pass(x, poles, number(rate), number(weight))
     else:
         low, poles = _identity(x, poles, rate) if rate == 1 else steps.cascade(x, poles, rate)
-        y = x - _like(weight, x) * low
+        y = x - torch.as_tensor(weight, dtype=torch.float64).to(x) * low
     return y, poles.squeeze(0)
 
 
@@ -203,7 +203,3 @@ def _checked_rate(operation: str, x: Tensor, poles: Tensor, tau: Scalar, dt: flo
     slow = time > 0
     rate = torch.where(slow, -torch.expm1(-dt / torch.where(slow, time, 1.0)), 1.0)
     return rate.to(x)
-
-
-def _like(value: Scalar, x: Tensor) -> Tensor:
-    return torch.as_tensor(value).to(x)
