@@ -23,8 +23,10 @@ from convis_xr.units import is_bare
 class Conv3d(Layer):
     r"""Causal convolution in time and space.
 
-    :math:`y_o(t, \vec r) = b_o + \sum_{i, k, \vec d} w_{oi}(k, \vec d)\, x_i(t-k, \vec r - \vec d)`. The weight is the impulse response, in time and space
-    (unlike torch's, which correlates). Its origin is lag 0 and, in space, index ``size // 2``; outside the frame the nearest edge pixel is repeated, so the frame keeps its size.
+    :math:`y_o(t, \vec r) = b_o + \sum_{i, k, \vec d} w_{oi}(k, \vec d)\, x_i(t-k, \vec r - \vec d)`. The weight
+    is the impulse response, in time and space
+    (unlike torch's, which correlates). Its origin is lag 0 and, in space, index ``size // 2``; outside the frame
+    the nearest edge pixel is repeated, so the frame keeps its size.
 
     Parameters
     ----------
@@ -39,7 +41,8 @@ class Conv3d(Layer):
 
     Notes
     -----
-    Input: Tensor (batch, channel, time, y, x) or DataArray in any unit, which is kept. Weight: Tensor (out, in, lag, y, x), at first small random
+    Input: Tensor (batch, channel, time, y, x) or DataArray in any unit, which is kept. Weight: Tensor (out, in,
+    lag, y, x), at first small random
     numbers from torch's generator.
 
     Examples
@@ -66,17 +69,21 @@ class Conv3d(Layer):
             out_channels, kernel_size = 1, out_channels
         shape = (_channels(out_channels, "out_channels"), _channels(in_channels, "in_channels"), *_lengths(kernel_size))
         spread = 1 / math.sqrt(math.prod(shape[1:]))
-        self.weight = Parameter(torch.empty(shape).uniform_(-spread, spread), doc="impulse response (out, in, lag, y, x)")
+        drawn = torch.empty(shape).uniform_(-spread, spread)
+        self.weight = Parameter(drawn, doc="impulse response (out, in, lag, y, x)")
         self.bias = Parameter(torch.zeros(shape[0]), doc="constant that is added") if bias else None
         self.register_state("history", doc="the last frames of the input")
 
-    def set_weight(self, weight: Any, normalize: bool = False, preserve_channels: bool = False, flip: bool = False) -> None:
+    def set_weight(
+        self, weight: Any, normalize: bool = False, preserve_channels: bool = False, flip: bool = False
+    ) -> None:
         """Give the impulse response.
 
         Parameters
         ----------
         weight : array_like, Tensor, DataArray or number
-            By the number of axes: (lag), (y, x), (lag, y, x), (in, lag, y, x), (out, in, lag, y, x); a DataArray by its dimensions (``time`` is
+            By the number of axes: (lag), (y, x), (lag, y, x), (in, lag, y, x), (out, in, lag, y, x); a
+            DataArray by its dimensions (``time`` is
             the lag). A number fills the kernel that is there.
         normalize : bool
             Divide by the sum.
@@ -201,5 +208,6 @@ def _lengths(kernel_size: Sequence[Any] | None) -> tuple[int, int, int]:
         for axis, size in enumerate(given)
     )
     if min(lag, height, width) < 1:
-        raise ParameterError(explain("kernel_size", wanted="at least one sample each", got=repr(given), cure="(20, 5, 5)"))
+        wanted = "at least one sample each"
+        raise ParameterError(explain("kernel_size", wanted=wanted, got=repr(given), cure="(20, 5, 5)"))
     return lag, height, width

@@ -16,8 +16,10 @@ from convis_xr.sampling import Sampling
 class Gaussian(Layer):
     r"""Gaussian blur :math:`G_\sigma` in visual angle.
 
-    The discrete Gaussian :math:`e^{-t} I_n(t)`, :math:`t = (\sigma/\mathrm{pixel})^2` (Lindeberg 1990, IEEE PAMI 12:234), whose variance is exact at any scale; truncated
-    where less than 1e-6 is left and renormalised, so that a constant frame is reproduced. Outside the frame the nearest edge pixel is repeated.
+    The discrete Gaussian :math:`e^{-t} I_n(t)`, :math:`t = (\sigma/\mathrm{pixel})^2` (Lindeberg 1990, IEEE PAMI
+    12:234), whose variance is exact at any scale; truncated
+    where less than 1e-6 is left and renormalised, so that a constant frame is reproduced. Outside the frame the
+    nearest edge pixel is repeated.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from torch import Tensor
 from convis_xr.footprint import Footprint
 from convis_xr.kernels.recursion import gamma_low_pass, low_pass, rest
 from convis_xr.layer import Layer
-from convis_xr.parameters import Parameter, State
+from convis_xr.parameters import Parameter
 from convis_xr.sampling import Sampling
 
 
@@ -54,9 +54,12 @@ class LowPass(Layer):
 
 
 class GammaLowPass(Layer):
-    r"""Gamma cascade :math:`E_{n,\tau}`: ``n + 1`` equal exponential low-passes of :math:`\tau/n` each (science: Wohrer & Kornprobst 2009, eq. 5).
+    r"""Gamma cascade :math:`E_{n,\tau}`: ``n + 1`` equal exponential low-passes (Wohrer & Kornprobst 2009, eq. 5).
 
-    Impulse response :math:`(nt)^n e^{-nt/\tau} / ((n-1)!\,\tau^{n+1})`, which peaks at :math:`\tau`; ``n = 0`` is `LowPass`.
+    Each pole has the time constant :math:`\tau/n`.
+
+    Impulse response :math:`(nt)^n e^{-nt/\tau} / ((n-1)!\,\tau^{n+1})`, which peaks at :math:`\tau`; ``n = 0`` is
+    `LowPass`.
 
     Parameters
     ----------

@@ -19,7 +19,8 @@ Placement = Literal["center", "corner"]
 class RF(Conv3d):
     r"""One receptive field for each output channel.
 
-    :math:`y_o(t) = b_o + \sum_{i, k, \vec r} w_{oi}(k, \vec r)\, x_i(t-k, \vec r)`: ``weight[lag, y, x]`` multiplies the pixel at (y, x) ``lag`` steps ago (0: the
+    :math:`y_o(t) = b_o + \sum_{i, k, \vec r} w_{oi}(k, \vec r)\, x_i(t-k, \vec r)`: ``weight[lag, y, x]``
+    multiplies the pixel at (y, x) ``lag`` steps ago (0: the
     same step), not mirrored; what a spike-triggered average gives can be assigned to it.
 
     Parameters
@@ -31,7 +32,8 @@ class RF(Conv3d):
 
     Notes
     -----
-    Input: Tensor (batch, channel, time, y, x) or DataArray in any unit, which is kept. Output: Tensor (batch, channel, time, 1, 1).
+    Input: Tensor (batch, channel, time, y, x) or DataArray in any unit, which is kept. Output: Tensor (batch,
+    channel, time, 1, 1).
 
     Examples
     --------
@@ -72,5 +74,6 @@ class RF(Conv3d):
         rest = [frame - own for frame, own in zip(x.shape[3:], self.weight.shape[3:], strict=True)]
         if min(rest) < 0:
             got = f"{tuple(self.weight.shape[3:])} px for a frame of {tuple(x.shape[3:])}"
-            raise ContractError(explain("weight", wanted="a field inside the frame", got=got, cure="a smaller kernel_size"))
+            cure = "a smaller kernel_size"
+            raise ContractError(explain("weight", wanted="a field inside the frame", got=got, cure=cure))
         return (0, 0) if self.placement == "corner" else (rest[0] // 2, rest[1] // 2)

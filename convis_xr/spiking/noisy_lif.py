@@ -20,8 +20,10 @@ class NoisyLIF(Layer):
     r"""Noisy leaky integrate-and-fire cells (Wohrer & Kornprobst 2009, eq. 16).
 
     :math:`\dot V = I + \mathrm{noise} - g_L V`; at threshold 1 a spike, reset to 0, then refractory for
-    :math:`\max(\mu + s\,n, 0)` of real time. Every span of constant current is integrated exactly, and paths that cross the threshold between its ends are
-    counted, so the rate does not depend on the time step. Random numbers are Philox4x32-10 of (seed, layer path, time step, cell): the same seed gives the same spikes
+    :math:`\max(\mu + s\,n, 0)` of real time. Every span of constant current is integrated exactly, and paths that
+    cross the threshold between its ends are
+    counted, so the rate does not depend on the time step. Random numbers are Philox4x32-10 of (seed, layer path,
+    time step, cell): the same seed gives the same spikes
     for every chunk length and number of threads.
 
     Parameters
@@ -39,7 +41,8 @@ class NoisyLIF(Layer):
 
     Notes
     -----
-    Input: Tensor (batch, channel, time, y, x) or DataArray, current in Hz. Output: spikes per step, uint8, count. More than 255 in a step raises OverflowError.
+    Input: Tensor (batch, channel, time, y, x) or DataArray, current in Hz. Output: spikes per step, uint8, count.
+    More than 255 in a step raises OverflowError.
 
     Examples
     --------

@@ -1,0 +1,135 @@
+"""One layer of ganglion cells: from the bipolar potential to spikes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from torch import Tensor
+
+from convis_xr.filters.gaussian import in_pixels, radius
+from convis_xr.footprint import Footprint
+from convis_xr.kernels.gaussian import gaussian_blur
+from convis_xr.kernels.nonlinearity import ganglion_nonlinearity
+from convis_xr.kernels.recursion import partial_high_pass
+from convis_xr.layer import Layer
+from convis_xr.models.retina.config import GanglionConfig
+from convis_xr.parameters import Parameter, State
+from convis_xr.sampling import Sampling
+from convis_xr.spiking import NoisyLIF
+
+_SOURCE = "Wohrer & Kornprobst 2009, eqs. 12-16"
+
+#: what a layer can give, in the order in which it is computed
+STAGES = ("transient", "current", "spikes")
+
+
+class Ganglion(Layer):
+    r"""Ganglion cells of one type (Wohrer & Kornprobst 2009, eqs. 12-16).
+
+    :math:`I = G_{pool} * N(\epsilon\, T_{w,\tau} V)`, with :math:`N(v) = i_0 + \lambda (v - v_0)` above the
+    threshold :math:`v_0` and
+    :math:`i_0^2 / (i_0 - \lambda (v - v_0))` below; then noisy integrate-and-fire (`convis_xr.spiking.NoisyLIF`).
+
+    Parameters
+    ----------
+    config : GanglionConfig
+        Its parameters.
+    spikes : bool
+        Whether it spikes; else the output is the current [Hz].
+    seed : int
+        Seed of the noise.
+
+    Notes
+    -----
+    Input: Tensor (batch, channel, time, y, x) or DataArray, bipolar potential. Output: spikes per step (uint8, count).
+
+    Examples
+    --------
+    >>> import convis_xr as cx, numpy as np
+    >>> from convis_xr.models.retina import GanglionConfig
+    >>> rest = cx.as_stimulus(np.zeros((3, 2, 2)), dt="1 ms", pixel_size="0.1 deg", units="1")
+    >>> float(Ganglion(GanglionConfig("on", baseline="37 Hz"), spikes=False)(rest)[0, 0, 0])
+    37.0
+    """
+
+    start = "first_frame"
+
+    def __init__(self, config: GanglionConfig, spikes: bool = True, seed: int = 0) -> None:
+        super().__init__()
+        self.sign = Parameter(
+            config.sign, "dimensionless", bounds=(-1, 1), whole=True, doc="+1 ON, -1 OFF", label="sign"
+        )
+        self.transient_tau = Parameter(
+            config.transient_tau,
+            "time",
+            bounds=("0 s", None),
+            doc="time constant of the transient",
+            source=_SOURCE,
+            label="transient_tau",
+        )
+        self.transient_weight = Parameter(
+            config.transient_weight, "dimensionless", doc="how transient", source=_SOURCE, label="transient_weight"
+        )
+        self.threshold = Parameter(
+            config.threshold, "dimensionless", doc="where the rectification begins", source=_SOURCE, label="threshold"
+        )
+        self.baseline = Parameter(
+            config.baseline,
+            "rate",
+            bounds=("0 Hz", None),
+            doc="current at the threshold",
+            source=_SOURCE,
+            label="baseline",
+        )
+        self.slope = Parameter(
+            config.slope, "rate", bounds=("0 Hz", None), doc="gain above the threshold", source=_SOURCE, label="slope"
+        )
+        self.pooling_sigma = Parameter(
+            config.pooling_sigma,
+            "angle",
+            bounds=("0 deg", None),
+            doc="width of the pool",
+            source=_SOURCE,
+            label="pooling_sigma",
+        )
+        self.low_pass = State(doc="low-pass of the potential")
+        cell = config.spikes
+        self.spikes = (
+            NoisyLIF(cell.g_leak, cell.noise, cell.refractory_mean, cell.refractory_sd, cell.random_init, seed)
+            if spikes
+            else None
+        )
+
+    @property
+    def last(self) -> str:
+        """The stage that is the output."""
+        return "current" if self.spikes is None else "spikes"
+
+    def output_units(self, name: str, input_units: str) -> str:
+        """Counts, or Hz where nothing spikes."""
+        return "Hz" if self.spikes is None else "count"
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Output for potentials (batch, channel, time, y, x)."""
+        return self.stages(x, (self.last,))[self.last]
+
+    def stages(self, x: Tensor, wanted: Collection[str]) -> dict[str, Tensor]:
+        """Those of `STAGES` that are wanted."""
+        state = self.start_frame(x) if self.low_pass is None else self.low_pass
+        transient, self.low_pass = partial_high_pass(x, state, self.transient_tau, self.transient_weight, self.dt)
+        made = {"transient": transient}
+        if set(wanted) - {"transient"}:
+            current = ganglion_nonlinearity(
+                self.sign.to(x.dtype) * transient, self.threshold, self.baseline, self.slope
+            )
+            made["current"] = gaussian_blur(current, in_pixels(self.pooling_sigma, self.sampling, "Ganglion"))
+        if "spikes" in wanted and self.spikes is not None:
+            made["spikes"] = self.spikes(made["current"])
+        return {stage: made[stage] for stage in wanted}
+
+    def footprint(self, sampling: Sampling) -> Footprint:
+        """Transient, pool, and a membrane that never surely forgets."""
+        dt = sampling.need_dt("Ganglion")
+        pool = Footprint(radius=radius(self.pooling_sigma, sampling, "Ganglion"))
+        own = Footprint.decay(float(self.transient_tau), dt).then(pool)
+        return own if self.spikes is None else own.then(self.spikes.footprint(sampling))

@@ -1,0 +1,93 @@
+"""Outer plexiform layer: receptors and horizontal cells, a centre minus a surround."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from convis_xr.errors import ContractError, explain
+from convis_xr.filters import PartialHighPass, SpaceTimeLowPass
+from convis_xr.footprint import Footprint
+from convis_xr.layer import Layer
+from convis_xr.models.retina.config import OPLConfig
+from convis_xr.parameters import Parameter
+from convis_xr.sampling import Sampling
+
+_SOURCE = "Wohrer & Kornprobst 2009, eqs. 3-7"
+
+
+class OPL(Layer):
+    r"""Outer plexiform layer (Wohrer & Kornprobst 2009, eqs. 3-7).
+
+    :math:`C = G_c * T_{w_U,\tau_U} * E_{n,\tau_C} * L`, :math:`S = G_s * E_{\tau_S} * C`,
+    :math:`I = \lambda (C - w S)` with :math:`\lambda` = amplification / range of the input.
+
+    Parameters
+    ----------
+    config : OPLConfig
+        Its parameters.
+    input_range : float, optional
+        Range of the luminance, in the input's own unit; by default that of its ``valid_range``.
+
+    Notes
+    -----
+    Input: Tensor (batch, channel, time, y, x) or DataArray, luminance. Output: dimensionless.
+
+    Examples
+    --------
+    >>> import convis_xr as cx, numpy as np
+    >>> grey = cx.as_stimulus(np.full((5, 8, 8), 0.5), dt="1 ms", pixel_size="0.1 deg", units="1", valid_range=(0, 1))
+    >>> opl = OPL(OPLConfig(undershoot_weight=0.0, surround_weight=0.9))
+    >>> round(float(opl(grey)[-1, 4, 4]), 3)  # 10 * 0.5 * (1 - 0.9)
+    0.5
+    """
+
+    start = "first_frame"
+
+    def __init__(self, config: OPLConfig | None = None, input_range: float | None = None) -> None:
+        super().__init__()
+        config = OPLConfig() if config is None else config
+        self.center = SpaceTimeLowPass(config.center_sigma, config.center_tau, config.center_n)
+        self.undershoot = PartialHighPass(config.undershoot_tau, config.undershoot_weight)
+        self.surround = SpaceTimeLowPass(config.surround_sigma, config.surround_tau)
+        for filter_ in (self.center, self.undershoot, self.surround):
+            filter_.start = self.start
+        self.surround_weight = Parameter(
+            config.surround_weight,
+            "dimensionless",
+            doc="weight of the surround",
+            source=_SOURCE,
+            label="surround_weight",
+        )
+        self.amplification = Parameter(
+            config.amplification,
+            "dimensionless",
+            doc="gain, divided by the input's range",
+            source=_SOURCE,
+            label="amplification",
+        )
+        self.input_range = input_range
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Current of (batch, channel, time, y, x)."""
+        center, surround = self.parts(x)
+        return center - surround
+
+    def parts(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Centre and weighted surround, whose difference is the output."""
+        center = self.center(self.undershoot(x * (self.amplification / self.range_of_input()).to(x.dtype)))
+        return center, self.surround(center) * self.surround_weight.to(x.dtype)
+
+    def range_of_input(self) -> float:
+        """The range that the amplification refers to."""
+        if self.input_range is not None:
+            return self.input_range
+        limits = self.info.valid_range
+        if limits is None:
+            cure = 'stimulus.attrs["valid_range"] = (0, 255), or Retina(input_range=255)'
+            raise ContractError(explain("input_range", wanted="the range of the luminance", got="none", cure=cure))
+        return limits[1] - limits[0]
+
+    def footprint(self, sampling: Sampling) -> Footprint:
+        """Centre, then undershoot, then surround."""
+        center = self.center.footprint(sampling).then(self.undershoot.footprint(sampling))
+        return center.then(self.surround.footprint(sampling))

@@ -1,0 +1,205 @@
+"""The retina: outer plexiform layer, bipolar cells, ganglion cells."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from convis_xr.errors import ParameterError, explain
+from convis_xr.footprint import Footprint
+from convis_xr.layer import Layer
+from convis_xr.models.retina.bipolar import Bipolar
+from convis_xr.models.retina.config import GanglionConfig, RetinaConfig
+from convis_xr.models.retina.ganglion import STAGES, Ganglion
+from convis_xr.models.retina.opl import OPL
+from convis_xr.models.retina.presets import preset as preset_of
+from convis_xr.sampling import Sampling
+
+_UNITS = {"adaptation": "Hz", "current": "Hz", "spikes": "count"}
+
+
+class Retina(Layer):
+    r"""The retina of Wohrer & Kornprobst (2009, J Comput Neurosci 26:219), from light to spikes.
+
+    Light passes the outer plexiform layer (`OPL`), bipolar cells with contrast gain control (`Bipolar`), and any
+    number of ganglion cell layers (`Ganglion`).
+
+    Parameters
+    ----------
+    preset : str or RetinaConfig
+        ``"human_parvo"`` (gain control off), ``"primate"``, ``"cat_x"``, or a configuration of your own.
+    convention : "paper"
+        The equations of the paper, with true Gaussians and no artificial delays.
+    opl, bipolar : bool
+        Whether to have these stages; without, the signal is handed on as it is.
+    ganglion : sequence of str, optional
+        Names of the layers to keep; by default all.
+    spikes : bool
+        Whether ganglion cells spike; else they give their current.
+    input_range : float, optional
+        Range of the luminance that the amplification refers to, in the stimulus' own unit; by default that of
+        its ``valid_range``.
+    seed : int
+        Seed of the noise.
+
+    Notes
+    -----
+    Input: Tensor (batch, channel, time, y, x) or DataArray, luminance; every channel on its own. Outputs by name,
+    of the same frame: ``center``, ``surround``,
+    ``opl``, ``bipolar`` (dimensionless), ``adaptation`` [Hz], and for every ganglion layer ``<name>`` (spikes per
+    step, uint8, count),
+    ``<name>_transient`` (dimensionless), ``<name>_current`` [Hz]. By default ``<name>`` of every layer.
+
+    Before the first frame that frame is taken to have been shown for ever.
+
+    Examples
+    --------
+    >>> import convis_xr as cx, numpy as np
+    >>> flash = np.full((200, 12, 12), 0.5)
+    >>> flash[100:, 4:8, 4:8] = 1.0
+    >>> film = cx.as_stimulus(flash, dt="1 ms", pixel_size="0.1 deg", units="1", valid_range=(0, 1))
+    >>> retina = cx.models.Retina("primate", ganglion=["parvo_on"])
+    >>> response = retina(film)
+    >>> response.parvo_on.dtype, response.parvo_on.attrs["units"]
+    (dtype('uint8'), 'count')
+    >>> retina.bipolar.adaptation_tau = "8 ms"
+    """
+
+    start = "first_frame"
+
+    def __init__(
+        self,
+        preset: str | RetinaConfig = "human_parvo",
+        convention: str = "paper",
+        *,
+        opl: bool = True,
+        bipolar: bool = True,
+        ganglion: Sequence[str] | None = None,
+        spikes: bool = True,
+        input_range: float | None = None,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        if convention != "paper":
+            got, cure = repr(convention), 'convention="paper"'
+            raise ParameterError(explain("convention", wanted='"paper"', got=got, cure=cure))
+        config = preset if isinstance(preset, RetinaConfig) else preset_of(preset)
+        kept = _kept(config.ganglion, ganglion)
+        limits = config.input_range if input_range is None else input_range
+        if limits is not None and not 0 < limits < float("inf"):
+            raise ParameterError(
+                explain("input_range", wanted="a number above 0", got=repr(limits), cure="input_range=255")
+            )
+        self.config = config
+        self.opl = OPL(config.opl, limits) if opl else None
+        self.bipolar = Bipolar(config.bipolar) if bipolar else None
+        for layer in kept:
+            self.add_module(layer.name, Ganglion(layer, spikes, seed))
+        self.ganglion_names = tuple(layer.name for layer in kept)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Every output that can be asked for."""
+        names = ["center", "surround", "opl"] if self.opl is not None else []
+        names += ["bipolar", "adaptation"] if self.bipolar is not None else []
+        for name in self.ganglion_names:
+            stages = STAGES if self._ganglion(name).spikes is not None else STAGES[:2]
+            names += [_variable(name, stage) for stage in stages]
+        return tuple(names)
+
+    @property
+    def default_outputs(self) -> tuple[str, ...]:
+        """The last stage there is."""
+        if self.ganglion_names:
+            return tuple(_variable(name, self._ganglion(name).last) for name in self.ganglion_names)
+        return ("bipolar",) if self.bipolar is not None else ("opl",)
+
+    def output_units(self, name: str, input_units: str) -> str:
+        """Unit of one output."""
+        stage = next(
+            (stage for layer in self.ganglion_names for stage in STAGES if name == _variable(layer, stage)), name
+        )
+        return _UNITS.get(stage, "1")
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """The wanted outputs for luminance (batch, channel, time, y, x)."""
+        self._warn_of_coarse_steps()
+        wanted = self.wanted_outputs
+        made: dict[str, Tensor] = {}
+        signal = x
+        if self.opl is not None:
+            signal = self._outer(signal, wanted, made)
+        if self.bipolar is not None and self._reaches_beyond_opl(wanted):
+            signal, adaptation = self.bipolar.follow(signal, with_adaptation="adaptation" in wanted)
+            made["bipolar"] = signal
+            if adaptation is not None:
+                made["adaptation"] = adaptation
+        for name in self.ganglion_names:
+            asked = [stage for stage in STAGES if _variable(name, stage) in wanted]
+            if asked:
+                stages = self._ganglion(name).stages(signal, asked)
+                made.update({_variable(name, stage): value for stage, value in stages.items()})
+        return {name: made[name] for name in wanted}
+
+    def footprint(self, sampling: Sampling) -> Footprint:
+        """Stage after stage; ganglion layers side by side."""
+        whole = Footprint()
+        for stage in (self.opl, self.bipolar):
+            whole = whole if stage is None else whole.then(stage.footprint(sampling))
+        beside = Footprint()
+        for name in self.ganglion_names:
+            beside = beside.beside(self._ganglion(name).footprint(sampling))
+        return whole.then(beside)
+
+    def _outer(self, x: Tensor, wanted: Sequence[str], made: dict[str, Tensor]) -> Tensor:
+        assert self.opl is not None
+        center, surround = self.opl.parts(x)
+        signal = center - surround
+        parts = {"center": center, "surround": surround, "opl": signal}
+        made.update({name: part for name, part in parts.items() if name in wanted})
+        return signal
+
+    def _reaches_beyond_opl(self, wanted: Sequence[str]) -> bool:
+        return bool(set(wanted) - {"center", "surround", "opl"})
+
+    def _ganglion(self, name: str) -> Ganglion:
+        layer = self.get_submodule(name)
+        assert isinstance(layer, Ganglion)
+        return layer
+
+    def _warn_of_coarse_steps(self) -> None:
+        """Exponentials are exact at any step, but what happens within one step is lost."""
+        dt = self.dt
+        taus = {
+            path: float(value)
+            for path, value in self.named_parameters()
+            if path.endswith("tau") and float(value) > 0 and "undershoot" not in path
+        }
+        fastest = min(taus, key=lambda path: taus[path], default=None)
+        if fastest is not None and dt > taus[fastest] * (1 + 1e-9):
+            message = explain(
+                "dt",
+                wanted=f"a time step of at most {taus[fastest] * 1e3:g} ms ({fastest})",
+                got=f"{dt * 1e3:g} ms",
+                cure='resample the stimulus, for instance to dt="1 ms"',
+            )
+            warnings.warn(message, stacklevel=2)
+
+
+def _variable(layer: str, stage: str) -> str:
+    """Name of an output of a ganglion layer."""
+    return layer if stage == "spikes" else f"{layer}_{stage}"
+
+
+def _kept(layers: tuple[GanglionConfig, ...], names: Sequence[str] | None) -> list[GanglionConfig]:
+    known = [layer.name for layer in layers]
+    if names is None:
+        return list(layers)
+    chosen = [names] if isinstance(names, str) else list(names)
+    unknown = [name for name in chosen if name not in known]
+    if unknown:
+        wanted = f"names among {', '.join(known) or 'none'}"
+        raise ParameterError(explain("ganglion", wanted=wanted, got=str(unknown[0]), cure=f"ganglion={known[:1]}"))
+    return [layer for layer in layers if layer.name in chosen]
