@@ -3,6 +3,8 @@
 Everything here is imported when it is first used: ``import convis_xr`` itself costs next to nothing.
 """
 
+# ruff: noqa: F401 - the imports under TYPE_CHECKING tell type checkers what __getattr__ finds
+
 from __future__ import annotations
 
 import importlib

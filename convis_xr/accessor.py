@@ -49,7 +49,7 @@ class DataArrayAccessor(_Accessor):
     def to_tensor(
         self, *, device: Any = None, dtype: torch.dtype | None = None, requires_grad: bool = False
     ) -> torch.Tensor:
-        """The values as a tensor (batch, channel, time, y, x), float32 unless told; see `convis_xr.tensors.to_tensor`."""
+        """The values as a tensor (batch, channel, time, y, x), float32 by default; see `convis_xr.tensors.to_tensor`."""
         import torch
 
         from convis_xr.tensors import to_tensor

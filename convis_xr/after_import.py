@@ -12,8 +12,8 @@ from typing import Any
 def after_import(name: str, then: Callable[[], object]) -> None:
     """Call ``then`` once the package ``name`` has been imported: now if it is there, else right after it comes.
 
-    So `import convis_xr` and ``convis-xr --help`` need no xarray, and yet every xarray object has its ``.convis``, in whatever order the
-    two packages are imported.
+    So `import convis_xr` and ``convis-xr --help`` need no xarray, and yet every xarray object has its ``.convis``, in
+    whatever order the two packages are imported.
     """
     if name in sys.modules:
         then()

@@ -133,6 +133,11 @@ def valid_range(stimulus: xr.DataArray) -> tuple[float, float] | None:
     return float(low), float(high)
 
 
+def is_spike_count(array: xr.DataArray) -> bool:
+    """Whether an array says that it holds spikes per time step: whole numbers with the unit ``count``."""
+    return array.attrs.get("units") == "count" and array.dtype.kind in "iu" and dims.TIME in array.dims
+
+
 def check_finite(
     block: np.ndarray[Any, Any], names: tuple[str, ...], first: dict[str, int], name: str = "stimulus"
 ) -> None:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from convis_xr import dims
+from convis_xr.contract import is_spike_count
 from convis_xr.errors import ContractError, explain
 
 #: bytes read at once of counts that are not in chunks
@@ -26,9 +27,9 @@ def spike_times(counts: xr.DataArray) -> xr.Dataset:
     Returns
     -------
     Dataset (event)
-        ``time`` [s], the start of the step that the spike fell into, and of its cell the coordinates ``y`` and ``x`` (or ``cell``), and ``batch``,
-        ``channel`` and whatever else there is: labels where the dimension has some, else indices. Sorted by time; a step of several
-        spikes gives as many rows.
+        ``time`` [s], the start of the step that the spike fell into, and of its cell the coordinates ``y`` and ``x``
+        (or ``cell``), and ``batch``, ``channel`` and whatever else there is: labels where the dimension has some, else
+        indices. Sorted by time; a step of several spikes gives as many rows.
 
     Raises
     ------
@@ -37,7 +38,8 @@ def spike_times(counts: xr.DataArray) -> xr.Dataset:
 
     Examples
     --------
-    >>> counts = xr.DataArray([[0, 2], [1, 0]], {"time": [0.0, 0.01], "x": [-1.0, 1.0]}, ("time", "x"), attrs={"units": "count"})
+    >>> coords = {"time": [0.0, 0.01], "x": [-1.0, 1.0]}
+    >>> counts = xr.DataArray([[0, 2], [1, 0]], coords, attrs={"units": "count"})
     >>> table = spike_times(counts)
     >>> table["time"].values, table["x"].values
     (array([0.  , 0.  , 0.01]), array([ 1.,  1., -1.]))
@@ -72,11 +74,6 @@ def spike_tables(dataset: xr.Dataset) -> xr.DataTree:
         cure = 'outputs=["parvo_on"] when you run'
         raise ContractError(explain("spikes", wanted="a variable with the unit count", got=found, cure=cure))
     return xr.DataTree.from_dict({name: spike_times(array) for name, array in spiking.items()})
-
-
-def is_spike_count(array: xr.DataArray) -> bool:
-    """Whether an array says that it holds spikes per step."""
-    return array.attrs.get("units") == "count" and array.dtype.kind in "iu" and dims.TIME in array.dims
 
 
 def _check(counts: xr.DataArray) -> None:
