@@ -1,0 +1,57 @@
+"""The gain control in torch: autograd can follow it in every parameter, and it runs on any device."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..gaussian.banded import matrix
+from ..scalars import Scalar, number
+from .parameters import GainControl
+
+
+def gain_control(
+    x: Tensor, state: tuple[Tensor, Tensor], p: GainControl, with_adaptation: bool
+) -> tuple[Tensor, Tensor | None, tuple[Tensor, Tensor]]:
+    """Compute what ``reference.gain_control`` defines."""
+    v, a = state
+    amplification, leak, gain = (_like(value, x) for value in (p.input_amplification, p.g_leak, p.gain))
+    rate = _rate(p).to(x)
+    still = number(p.gain) == 0 and not gain.requires_grad
+    along_y, along_x = (matrix(sigma, n).to(x) for sigma, n in zip(p.sigma_px, x.shape[-2:], strict=True))
+    vs, adaptations = [], []
+    for frame in x.unbind(2):
+        g = leak + a
+        v = v + (amplification * frame - g * v) * (p.dt * mean_decay(g * p.dt))
+        a = a + rate * ((0 if still else _blur(gain * v * v, along_y, along_x)) - a)
+        vs.append(v)
+        if with_adaptation:
+            adaptations.append(a)
+    everything = torch.stack(vs, 2) if vs else x.clone()
+    return everything, (torch.stack(adaptations, 2) if adaptations else x.clone()) if with_adaptation else None, (v, a)
+
+
+def mean_decay(z: Tensor) -> Tensor:
+    """Return ``(1 - exp(-z))/z``, and its limit 1 at 0, with the right slope there."""
+    small = z.abs() < 1e-2
+    series = 1 - z / 2 * (1 - z / 3 * (1 - z / 4 * (1 - z / 5 * (1 - z / 6))))
+    safe = torch.where(small, 1, z)
+    return torch.where(small, series, -torch.expm1(-safe) / safe)
+
+
+def _rate(p: GainControl) -> Tensor:
+    tau = torch.as_tensor(p.tau, dtype=torch.float64)
+    slow = tau > 0
+    # The inner `where` keeps the gradient at tau = 0 from being 0 * inf.
+    return torch.where(slow, -torch.expm1(-p.dt / torch.where(slow, tau, 1.0)), 1.0)
+
+
+def _blur(x: Tensor, along_y: Tensor, along_x: Tensor) -> Tensor:
+    """Blur frames (batch, channel, y, x) by matrices made once for all steps."""
+    frames = x.flatten(0, 1)
+    halfway = torch.bmm(frames, along_x.mT.expand(len(frames), -1, -1))
+    return torch.bmm(along_y.expand(len(frames), -1, -1), halfway).view(x.shape)
+
+
+def _like(value: Scalar, x: Tensor) -> Tensor:
+    return torch.as_tensor(value, dtype=x.dtype, device=x.device)
