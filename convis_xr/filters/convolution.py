@@ -56,6 +56,7 @@ class Conv3d(Layer):
     """
 
     units_out = None
+    history: Any
 
     def __init__(
         self,
@@ -65,9 +66,8 @@ class Conv3d(Layer):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        if not isinstance(out_channels, int):
-            out_channels, kernel_size = 1, out_channels
-        shape = (_channels(out_channels, "out_channels"), _channels(in_channels, "in_channels"), *_lengths(kernel_size))
+        outputs, kernel_size = (out_channels, kernel_size) if isinstance(out_channels, int) else (1, out_channels)
+        shape = (_channels(outputs, "out_channels"), _channels(in_channels, "in_channels"), *_lengths(kernel_size))
         spread = 1 / math.sqrt(math.prod(shape[1:]))
         drawn = torch.empty(shape).uniform_(-spread, spread)
         self.weight = Parameter(drawn, doc="impulse response (out, in, lag, y, x)")

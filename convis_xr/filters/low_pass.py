@@ -36,6 +36,7 @@ class LowPass(Layer):
     """
 
     units_out = None
+    low_pass: Any
 
     def __init__(self, tau: Any = "10 ms") -> None:
         super().__init__()
@@ -82,6 +83,7 @@ class GammaLowPass(Layer):
     """
 
     units_out = None
+    cascade: Any
 
     def __init__(self, tau: Any = "10 ms", n: int = 0) -> None:
         super().__init__()

@@ -38,6 +38,7 @@ class PartialHighPass(Layer):
     """
 
     units_out = None
+    low_pass: Any
 
     def __init__(self, tau: Any = "20 ms", weight: Any = 0.7) -> None:
         super().__init__()

@@ -54,6 +54,9 @@ class NoisyLIF(Layer):
     """
 
     units_out = "count"
+    potential: Any
+    refractory: Any
+    step: Any
     start = "zeros"
 
     def __init__(
@@ -87,20 +90,18 @@ class NoisyLIF(Layer):
         step = 0 if self.step is None else int(self.step)
         state = self.start_state(x) if self.potential is None else (self.potential, self.refractory)
         counts, (self.potential, self.refractory) = noisy_lif(
-            x, state, step=step, key=self.key, dt=self.dt, **self.constants
+            x,
+            state,
+            g_leak=self.g_leak,
+            noise=self.noise,
+            refractory_mean=self.refractory_mean,
+            refractory_sd=self.refractory_sd,
+            dt=self.dt,
+            key=self.key,
+            step=step,
         )
         self.step = torch.tensor(step + x.shape[2])
         return counts
-
-    @property
-    def constants(self) -> dict[str, Tensor]:
-        """Parameters by the names of the kernel."""
-        return {
-            "g_leak": self.g_leak,
-            "noise": self.noise,
-            "refractory_mean": self.refractory_mean,
-            "refractory_sd": self.refractory_sd,
-        }
 
     @property
     def key(self) -> tuple[int, int]:

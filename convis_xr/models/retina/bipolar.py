@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from convis_xr.filters.gaussian import in_pixels, radius
@@ -41,6 +43,8 @@ class Bipolar(Layer):
     """
 
     start = "first_frame"
+    potential: Any
+    adaptation: Any
 
     def __init__(self, config: BipolarConfig | None = None) -> None:
         super().__init__()
@@ -84,7 +88,7 @@ class Bipolar(Layer):
 
     def follow(self, x: Tensor, with_adaptation: bool) -> tuple[Tensor, Tensor | None]:
         """Potential, and the adapting part of the leak where it is asked for [Hz]."""
-        constants = {
+        constants: dict[str, Any] = {
             "input_amplification": self.input_amplification,
             "g_leak": self.g_leak,
             "sigma_px": self._sigma(),
@@ -100,7 +104,7 @@ class Bipolar(Layer):
         return v, adaptation
 
     def footprint(self, sampling: Sampling) -> Footprint:
-        """The leak is at least ``g_leak``; gain control spreads by the pool's width at every step: no bound in space."""
+        """The leak is ``g_leak`` or more; gain control spreads by the pool's width at every step: no bound in space."""
         dt = sampling.need_dt("Bipolar")
         leak = float(self.g_leak)
         own = Footprint.decay(1 / leak, dt) if leak > 0 else Footprint(memory=float("inf"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from torch import Tensor
 
@@ -53,6 +54,7 @@ class Ganglion(Layer):
     """
 
     start = "first_frame"
+    low_pass: Any
 
     def __init__(self, config: GanglionConfig, spikes: bool = True, seed: int = 0) -> None:
         super().__init__()
