@@ -78,7 +78,7 @@ def gaussian_weights(sigma_px: Scalar) -> Tensor:
     1.0
     """
     gaussian_radius(sigma_px)
-    return _Weights.apply(torch.as_tensor(sigma_px).to("cpu", torch.float64))
+    return _Weights.apply(torch.as_tensor(sigma_px, dtype=torch.float64, device="cpu"))
 
 
 class _Weights(torch.autograd.Function):
