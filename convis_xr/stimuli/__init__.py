@@ -1,7 +1,7 @@
 """Stimuli in physical units: lazy generators, masks, kernels, and their composition.
 
-Every generator is a pure function of the absolute sample, so what it gives depends on no chunking, and nothing is computed until it is
-read. Names are imported when they are first used.
+Every generator is a pure function of the absolute sample, so what it gives depends on no chunking, and nothing is
+computed until it is read. Names are imported when they are first used.
 
 Examples
 --------
@@ -23,12 +23,13 @@ if TYPE_CHECKING:
     from convis_xr.stimuli.bars import moving_bar
     from convis_xr.stimuli.canvas import Canvas
     from convis_xr.stimuli.compose import apply_mask, border, lead_in, lead_out, overlay, sequence
-    from convis_xr.stimuli.flashes import chirp, contrast_sweep, frequency_sweep, impulse, pulse, step, uniform
+    from convis_xr.stimuli.flashes import impulse, pulse, step, uniform
     from convis_xr.stimuli.gratings import counterphase_grating, moving_grating
     from convis_xr.stimuli.levels import in_luminance, set_contrast
     from convis_xr.stimuli.noise import random_checker, sparse_noise, white_noise
     from convis_xr.stimuli.samples import SampleGenerator, generate_sample_data
-    from convis_xr.stimuli.windows import moving_window, random_walk
+    from convis_xr.stimuli.sweeps import chirp, contrast_sweep, frequency_sweep
+    from convis_xr.stimuli.windows import moving_window, random_walk, straight_path
 
 _MODULES = ("compose", "kernels", "masks")
 _HOME = {
@@ -36,10 +37,10 @@ _HOME = {
     "SampleGenerator": "samples",
     "apply_mask": "compose",
     "border": "compose",
-    "chirp": "flashes",
-    "contrast_sweep": "flashes",
+    "chirp": "sweeps",
+    "contrast_sweep": "sweeps",
     "counterphase_grating": "gratings",
-    "frequency_sweep": "flashes",
+    "frequency_sweep": "sweeps",
     "generate_sample_data": "samples",
     "impulse": "flashes",
     "in_luminance": "levels",
@@ -56,6 +57,7 @@ _HOME = {
     "set_contrast": "levels",
     "sparse_noise": "noise",
     "step": "flashes",
+    "straight_path": "windows",
     "uniform": "flashes",
     "white_noise": "noise",
 }
@@ -88,6 +90,7 @@ __all__ = [
     "set_contrast",
     "sparse_noise",
     "step",
+    "straight_path",
     "uniform",
     "white_noise",
 ]

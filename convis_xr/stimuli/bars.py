@@ -46,7 +46,8 @@ def moving_bar(
     direction : quantity [deg]
         Where it moves, counter-clockwise from rightward: 90 deg is upward.
     start : quantity [deg], optional
-        Where along the direction its middle is at the first step, 0 in the middle of the frame; by default it is about to enter.
+        Where along the direction its middle is at the first step, 0 in the middle of the frame; by default it is
+        about to enter.
     length : quantity [deg], optional
         Across the direction; by default it crosses the whole frame.
     contrast, background : float
@@ -73,9 +74,10 @@ def moving_bar(
     Examples
     --------
     >>> import convis_xr as cx
-    >>> bar = cx.stimuli.moving_bar(
-    ...     "1 s", "2 deg", width="0.4 deg", speed="4 deg/s", start="-1 deg", sharp=True, dt="1 ms", pixel_size="0.1 deg"
-    ... )
+    >>> with cx.set_options(dt="1 ms", pixel_size="0.1 deg"):
+    ...     bar = cx.stimuli.moving_bar(
+    ...         "1 s", "2 deg", width="0.4 deg", speed="4 deg/s", start="-1 deg", sharp=True
+    ...     )
     >>> bar[250, 10, 6:14].values.tolist()
     [0.5, 0.5, 1.0, 1.0, 1.0, 1.0, 0.5, 0.5]
     """
@@ -85,12 +87,20 @@ def moving_bar(
     degrees = magnitude(direction, "angle", "direction")
     blur = _blur(canvas, sharp, temporal_smoothing)
     cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
-    reach = sum(abs(part) * n * pitch for part, n, pitch in zip((sin, cos), canvas.shape[1:], canvas.pitch, strict=True)) / 2
+    reach = (abs(sin) * canvas.extent[0] + abs(cos) * canvas.extent[1]) / 2
     first = -(reach + wide / 2) if start is None else magnitude(start, "angle", "start")
     bar, ground = canvas.level(contrast), canvas.level(background, "background")
-    place = {"first": first, "per_step": fast * canvas.dt, "half": (wide / 2, long / 2), "edge": fast * blur}
-    signal = partial(_bar, plane=canvas.plane, heading=(sin, cos), levels=(ground, bar), **place)
-    attrs = {
+    signal = partial(
+        _bar,
+        plane=canvas.plane,
+        heading=(sin, cos),
+        levels=(ground, bar),
+        first=first,
+        per_step=fast * canvas.dt,
+        half=(wide / 2, long / 2),
+        edge=fast * blur,
+    )
+    attrs: dict[str, Any] = {
         "width": text(wide, "angle"),
         **({} if length is None else {"length": text(long, "angle")}),
         "speed": text(fast, "speed"),

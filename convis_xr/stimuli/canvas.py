@@ -53,7 +53,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def generator(function: F) -> F:
-    """Show the shared keywords in the signature and the docstring of a generator (the function itself stays as it is)."""
+    """Show the shared keywords in a generator's signature and docstring; the function itself stays as it is."""
     own = inspect.signature(function)
     keyword = inspect.Parameter.KEYWORD_ONLY
     shared = [
@@ -145,6 +145,11 @@ class Canvas:
         return self.sampling.need_pixel("size")
 
     @property
+    def extent(self) -> tuple[float, float]:
+        """Height and width of the frame in degree."""
+        return self.shape[1] * self.pitch[0], self.shape[2] * self.pitch[1]
+
+    @property
     def plane(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
         """Pixel centres, y as a column (descending) and x as a row [degree]."""
         coordinates = grid(dict(zip(AXES[1:], self.shape[1:], strict=True)), self.sampling)
@@ -180,12 +185,14 @@ class Canvas:
 
     def warn_if_aliased(self, temporal: float, spatial: tuple[float, float] = (0.0, 0.0)) -> None:
         """Warn where a frequency (in Hz; (y, x) in 1/degree) is above half of the sampling's."""
-        named = (("temporal", temporal, self.dt, "Hz"), *(("spatial", f, p, "cycle/deg") for f, p in zip(spatial, self.pitch, strict=True)))
-        for kind, frequency, pitch, unit in named:
+        named = [("temporal", temporal, self.dt, "Hz", "dt")]
+        named += [("spatial", f, p, "cycle/deg", "pixel_size") for f, p in zip(spatial, self.pitch, strict=True)]
+        for kind, frequency, pitch, unit, finer in named:
             if abs(frequency) * pitch > 0.5 * (1 + 1e-9):
-                finer = "a smaller dt" if kind == "temporal" else "a smaller pixel_size"
-                message = f"{kind}_frequency: {abs(frequency):g} {unit} is above the Nyquist limit of {0.5 / pitch:g} {unit}"
-                warnings.warn(f"{message}, the stimulus is aliased. Cure: {finer}, or a lower frequency.", stacklevel=4)
+                cure = f"a smaller {finer}, or a lower frequency"
+                wanted = f"less than the Nyquist limit of {0.5 / pitch:g} {unit}"
+                message = explain(f"{kind}_frequency", wanted=wanted, got=f"{abs(frequency):g} {unit}", cure=cure)
+                warnings.warn(f"{message} The stimulus is aliased.", stacklevel=3)
 
     def paint(self, signal: Render, long_name: str, *, gain: float = 1.0, **attrs: Any) -> xr.DataArray:
         """The stimulus ``mean (1 + gain signal)``, lazy.
@@ -193,7 +200,7 @@ class Canvas:
         Parameters
         ----------
         signal : callable
-            Indices of frames (int64) -> contrast to the mean (index, y or 1, x or 1); pure, so that no chunking matters.
+            Indices of frames (int64) -> contrast to the mean (index, y or 1, x or 1); pure, so that no chunk matters.
         long_name : str
             What it is.
         gain : float
@@ -202,7 +209,8 @@ class Canvas:
             What the stimulus was made of; ``contrast`` is the greatest deviation that it can reach.
         """
         low, high = (nearest_inside(bound, self.dtype, self.valid_range) for bound in self.valid_range)
-        render = partial(_painted, signal=signal, dtype=self.dtype, mean=self.mean, gain=self.mean * gain, low=low, high=high)
+        scale = (self.mean, self.mean * gain)
+        render = partial(_painted, signal=signal, dtype=self.dtype, scale=scale, bounds=(low, high))
         coordinates = grid(dict(zip(AXES, self.shape, strict=True)), self.sampling)
         stimulus = xr.DataArray(lazy(render, self.shape, self.dtype, self.chunk), coordinates, AXES, name="stimulus")
         stimulus.attrs = {
@@ -220,22 +228,18 @@ def _painted(
     *,
     signal: Render,
     dtype: np.dtype[Any],
-    mean: float,
-    gain: float,
-    low: float,
-    high: float,
+    scale: tuple[float, float],
+    bounds: tuple[float, float],
 ) -> np.ndarray[Any, Any]:
     values = signal(index).astype(dtype)
-    values *= dtype.type(gain)
-    values += dtype.type(mean)
-    return np.clip(values, dtype.type(low), dtype.type(high), out=values)
+    values *= dtype.type(scale[1])
+    values += dtype.type(scale[0])
+    return np.clip(values, dtype.type(bounds[0]), dtype.type(bounds[1]), out=values)
 
 
 def _floating(dtype: Any) -> np.dtype[Any]:
-    try:
-        found = np.dtype(dtype)
-    except TypeError as error:
-        raise ContractError(explain("dtype", wanted="float32 or float64", got=repr(dtype), cure='dtype="float32"')) from error
-    if found not in (np.dtype("float32"), np.dtype("float64")):
-        raise ContractError(explain("dtype", wanted="float32 or float64", got=str(found), cure='dtype="float32"'))
-    return found
+    known: dict[str, np.dtype[Any]] = {"float32": np.dtype(np.float32), "float64": np.dtype(np.float64)}
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "name", getattr(dtype, "__name__", repr(dtype)))
+    if name not in known:
+        raise ContractError(explain("dtype", wanted="float32 or float64", got=repr(dtype), cure='dtype="float32"'))
+    return known[name]

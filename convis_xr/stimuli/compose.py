@@ -1,7 +1,7 @@
 """Put stimuli together: over each other, one after the other, masked, with a border or a grey lead-in.
 
-Everything stays lazy. Stimuli that are put together must agree in unit, range, sampling and coordinates: nothing is converted or resampled
-behind one's back.
+Everything stays lazy. Stimuli that are put together must agree in unit, range, sampling and coordinates: nothing is
+converted or resampled behind one's back.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from convis_xr.contract import check_stimulus, valid_range
 from convis_xr.coordinates import grid, space
 from convis_xr.errors import ContractError, explain, explain_all
 from convis_xr.sampling import Sampling, whole
+from convis_xr.stimuli.agreement import need_space, raise_unless_alike, space_faults, start_of
 from convis_xr.stimuli.levels import floating, grey_level, lazy_data, mean_and_contrast
 from convis_xr.stimuli.plane import pair, step_count
 from convis_xr.units import factor, is_bare, magnitude
@@ -32,8 +33,8 @@ def overlay(below: xr.DataArray, above: xr.DataArray, *, mask: xr.DataArray | No
     below, above : DataArray [units]
         Two stimuli with the same coordinates, unit and range.
     mask : DataArray (y, x) [1], optional
-        1 where ``above`` is seen, 0 where ``below`` is, between them a mixture (see `masks`). Without one the deviations from
-        the mean, which must be the same, add up, as two gratings make a plaid.
+        1 where ``above`` is seen, 0 where ``below`` is, between them a mixture (see `masks`). Without one the
+        deviations from the mean, which must be the same, add up, as two gratings make a plaid.
 
     Returns
     -------
@@ -54,7 +55,7 @@ def overlay(below: xr.DataArray, above: xr.DataArray, *, mask: xr.DataArray | No
     [0.5, 0.5, 1.0, 1.0]
     """
     (a, _), (b, _) = check_stimulus(below, "below"), check_stimulus(above, "above")
-    _raise_unless_alike(a, b, ("below", "above"))
+    raise_unless_alike(a, b, ("below", "above"))
     dtype = np.promote_types(floating(a.dtype), floating(b.dtype))
     low, top = lazy_data(a).astype(dtype), lazy_data(b).astype(dtype)
     if mask is not None:
@@ -136,7 +137,7 @@ def sequence(stimuli: Sequence[xr.DataArray], *, gap: Any = None, value: Any = N
     checked = [check_stimulus(stimulus, f"stimuli[{k}]") for k, stimulus in enumerate(stimuli)]
     (first, sampling), arrays = checked[0], [array for array, _ in checked]
     for k, array in enumerate(arrays[1:], 1):
-        _raise_unless_alike(first, array, ("stimuli[0]", f"stimuli[{k}]"), same_time=False)
+        raise_unless_alike(first, array, ("stimuli[0]", f"stimuli[{k}]"), same_time=False)
     parts = [lazy_data(first)]
     pause = 0 if gap is None else step_count(gap, sampling, "gap")
     for array in arrays[1:]:
@@ -215,7 +216,7 @@ def border(stimulus: xr.DataArray, width: Any, *, value: Any = None) -> xr.DataA
     [[[0.0, 1.0, 0.0]]]
     """
     array, sampling = check_stimulus(stimulus)
-    _need_space(array)
+    need_space(array)
     pitches = sampling.need_pixel("width")
     widths = [
         whole(side, "width") if is_bare(side) else round(magnitude(side, "angle", "width") / pitch)
@@ -228,10 +229,14 @@ def border(stimulus: xr.DataArray, width: Any, *, value: Any = None) -> xr.DataA
     pads = [(around.get(str(dim), 0),) * 2 for dim in array.dims]
     data = lazy_data(array).rechunk({array.dims.index(dim): -1 for dim in dims.SPACE})
     chunks = tuple((size[0] + 2 * pad[0],) if pad[0] else size for size, pad in zip(data.chunks, pads, strict=True))
-    padded = data.map_blocks(partial(np.pad, pad_width=pads, constant_values=level), chunks=chunks, dtype=array.dtype, meta=data._meta)
+    padded = data.map_blocks(
+        partial(np.pad, pad_width=pads, constant_values=level), chunks=chunks, dtype=array.dtype, meta=data._meta
+    )
     kept = {name: values for name, values in array.coords.items() if not set(values.dims) & set(dims.SPACE)}
     wider = xr.DataArray(padded, kept, array.dims, array.name, array.attrs)
-    return wider.assign_coords({dim: _extended(array, dim, around[dim], pitch) for dim, pitch in zip(dims.SPACE, pitches, strict=True)})
+    return wider.assign_coords(
+        {dim: _extended(array, dim, around[dim], pitch) for dim, pitch in zip(dims.SPACE, pitches, strict=True)}
+    )
 
 
 def _extended(array: xr.DataArray, dim: str, width: int, pitch: float) -> xr.Variable:
@@ -256,13 +261,7 @@ def _joined(first: xr.DataArray, sampling: Sampling, parts: list[Any], attrs: di
     data = da.concatenate(parts, axis=axis) if len(parts) > 1 else parts[0]
     kept = {name: values for name, values in first.coords.items() if dims.TIME not in values.dims}
     joined = xr.DataArray(data, kept, first.dims, first.name, attrs)
-    return joined.assign_coords(grid({dims.TIME: data.shape[axis]}, sampling, start=_start(first)))
-
-
-def _start(array: xr.DataArray) -> float:
-    """The first time label [s]; dates count from 0."""
-    label = array[dims.TIME].isel({dims.TIME: 0})
-    return 0.0 if label.dtype.kind in "mM" else float(label) * factor(str(array[dims.TIME].attrs["units"]), "s", "time")
+    return joined.assign_coords(grid({dims.TIME: data.shape[axis]}, sampling, start=start_of(first)))
 
 
 def _common_attrs(arrays: list[xr.DataArray]) -> dict[str, Any]:
@@ -293,75 +292,17 @@ def _summed(a: xr.DataArray, b: xr.DataArray) -> tuple[float, float]:
 
 def _mask_values(array: xr.DataArray, mask: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     """The mask's values in the order of ``array``'s last two axes."""
-    _need_space(array)
+    need_space(array)
     if not isinstance(mask, xr.DataArray) or set(mask.dims) != set(dims.SPACE):
         got = str(mask.dims) if isinstance(mask, xr.DataArray) else type(mask).__name__
         raise ContractError(explain("mask", wanted="a DataArray (y, x)", got=got, cure="one of stimuli.masks"))
     ordered = mask.transpose(*dims.SPACE)
     if dims.Y in ordered.coords and ordered.sizes[dims.Y] > 1 and ordered[dims.Y][0] < ordered[dims.Y][-1]:
         ordered = ordered.isel({dims.Y: slice(None, None, -1)})
-    faults = _space_faults(array, ordered)
+    faults = space_faults(array, ordered)
     values = np.asarray(ordered.values, dtype=dtype)
     if not ((values >= 0) & (values <= 1)).all():
         faults.append(explain("values", wanted="numbers from 0 to 1", got="others", cure="mask.clip(0, 1)"))
     if faults:
         raise ContractError(explain_all("mask", faults))
     return values
-
-
-def _need_space(array: xr.DataArray) -> None:
-    if not set(dims.SPACE) <= set(array.dims):
-        raise ContractError(explain("stimulus", wanted="dimensions y and x", got=str(array.dims), cure=".expand_dims"))
-
-
-def _raise_unless_alike(a: xr.DataArray, b: xr.DataArray, names: tuple[str, str], *, same_time: bool = True) -> None:
-    faults = []
-    if a.attrs["units"] != b.attrs["units"]:
-        cure = "in_luminance(...) of the relative one"
-        faults.append(explain("units", wanted=a.attrs["units"], got=b.attrs["units"], cure=cure))
-    if valid_range(a) != valid_range(b):
-        cure = 'the same mean and units, or one attrs["valid_range"]'
-        faults.append(explain("valid_range", wanted=str(valid_range(a)), got=str(valid_range(b)), cure=cure))
-    if a.dims != b.dims:
-        faults.append(explain("dims", wanted=str(a.dims), got=str(b.dims), cure=".expand_dims or .squeeze"))
-    else:
-        faults += _time_faults(a, b, same_time) + _space_faults(a, b)
-        for dim in set(a.dims) - {dims.TIME, *dims.SPACE}:
-            if a.sizes[dim] != b.sizes[dim]:
-                faults.append(explain(str(dim), wanted=f"size {a.sizes[dim]}", got=str(b.sizes[dim]), cure="one size"))
-    if faults:
-        raise ContractError(explain_all(f"{names[1]} (put together with {names[0]})", faults))
-
-
-def _time_faults(a: xr.DataArray, b: xr.DataArray, same_time: bool) -> list[str]:
-    ours, theirs = Sampling.of(a).need_dt("time"), Sampling.of(b).need_dt("time")
-    if not np.isclose(ours, theirs, rtol=1e-6, atol=0):
-        return [explain("time", wanted=f"steps of {ours:g} s", got=f"{theirs:g} s", cure="one dt, or convis_xr.io.resample")]
-    if not same_time:
-        return []
-    wanted = f"{a.sizes[dims.TIME]} steps from {_start(a):g} s"
-    got = f"{b.sizes[dims.TIME]} steps from {_start(b):g} s"
-    alike = a.sizes[dims.TIME] == b.sizes[dims.TIME] and abs(_start(a) - _start(b)) < 1e-3 * ours
-    return [] if alike else [explain("time", wanted=wanted, got=got, cure="lead_in, lead_out or .isel(time=...)")]
-
-
-def _space_faults(a: xr.DataArray, b: xr.DataArray) -> list[str]:
-    faults = []
-    for dim in set(dims.SPACE) & set(a.dims):
-        ours, theirs = _degrees(a, dim), _degrees(b, dim)
-        if len(ours) == len(theirs) and np.allclose(ours, theirs, rtol=0, atol=1e-6 * max(1e-3, np.abs(ours).max())):
-            continue
-        cure = "one size and pixel_size, or border(...) and .sel(...)"
-        faults.append(explain(dim, wanted=_span(ours), got=_span(theirs), cure=cure))
-    return faults
-
-
-def _degrees(array: xr.DataArray, dim: str) -> np.ndarray[Any, Any]:
-    if dim not in array.coords or "units" not in array[dim].attrs:
-        cure = "one of stimuli.masks, or as_stimulus(...)"
-        raise ContractError(explain(dim, wanted="a coordinate with units", got="none", cure=cure))
-    return array[dim].values.astype(np.float64) * factor(str(array[dim].attrs["units"]), "degree", dim)
-
-
-def _span(values: np.ndarray[Any, Any]) -> str:
-    return f"{len(values)} pixels from {values[0]:g} to {values[-1]:g} deg"

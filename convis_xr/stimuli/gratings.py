@@ -30,7 +30,7 @@ def moving_grating(
     waveform: str = "sine",
     **shared: Unpack[Grid],
 ) -> xr.DataArray:
-    """A drifting grating, ``mean (1 + contrast cos(2 pi (f u - w t) + phase))``, ``u`` along the direction, 0 in the middle.
+    """A drifting grating, ``mean (1 + contrast cos(2 pi (f u - w t) + phase))``, ``u`` along the direction.
 
     Parameters
     ----------
@@ -85,7 +85,9 @@ def moving_grating(
     hertz = _temporal(temporal_frequency, speed, per_degree)
     cycles = _Cycles(canvas, per_degree, hertz, direction, phase)
     amount = canvas.modulation(contrast)
-    signal = partial(_drift, cycles=cycles.in_space, per_step=hertz * canvas.dt, waveform=choice(waveform, WAVEFORMS, "waveform"))
+    signal = partial(
+        _drift, cycles=cycles.in_space, per_step=hertz * canvas.dt, waveform=choice(waveform, WAVEFORMS, "waveform")
+    )
     return canvas.paint(signal, "moving grating", gain=amount, contrast=amount, waveform=waveform, **cycles.attrs)
 
 
@@ -149,7 +151,9 @@ def counterphase_grating(
     hertz = at_least(temporal_frequency, "frequency", "temporal_frequency")
     cycles = _Cycles(canvas, per_degree, hertz, direction, phase)
     amount = canvas.modulation(contrast)
-    signal = partial(_reverse, cycles=cycles.in_space, per_step=hertz * canvas.dt, waveform=choice(waveform, WAVEFORMS, "waveform"))
+    signal = partial(
+        _reverse, cycles=cycles.in_space, per_step=hertz * canvas.dt, waveform=choice(waveform, WAVEFORMS, "waveform")
+    )
     return canvas.paint(signal, "counterphase grating", gain=amount, contrast=amount, waveform=waveform, **cycles.attrs)
 
 
@@ -188,7 +192,9 @@ def _wave(cycles: np.ndarray[Any, Any], waveform: str) -> np.ndarray[Any, Any]:
     return np.where((part < 0.25) | (part >= 0.75), 1.0, -1.0)
 
 
-def _drift(index: np.ndarray[Any, Any], *, cycles: tuple[Any, Any], per_step: float, waveform: str) -> np.ndarray[Any, Any]:
+def _drift(
+    index: np.ndarray[Any, Any], *, cycles: tuple[Any, Any], per_step: float, waveform: str
+) -> np.ndarray[Any, Any]:
     elapsed = (index * per_step % 1.0)[:, None, None]
     if waveform == "square":
         return _wave((cycles[0] + cycles[1]) - elapsed, waveform)
@@ -199,6 +205,8 @@ def _drift(index: np.ndarray[Any, Any], *, cycles: tuple[Any, Any], per_step: fl
     return values
 
 
-def _reverse(index: np.ndarray[Any, Any], *, cycles: tuple[Any, Any], per_step: float, waveform: str) -> np.ndarray[Any, Any]:
+def _reverse(
+    index: np.ndarray[Any, Any], *, cycles: tuple[Any, Any], per_step: float, waveform: str
+) -> np.ndarray[Any, Any]:
     elapsed = (index * per_step % 1.0)[:, None, None]
     return _wave(cycles[0] + cycles[1], waveform) * _wave(elapsed, waveform)

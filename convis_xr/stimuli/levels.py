@@ -16,8 +16,8 @@ from convis_xr.units import DIMENSIONS, magnitude, parse_unit
 def set_contrast(stimulus: xr.DataArray, contrast: Any, *, mean: Any = None) -> xr.DataArray:
     """Scale the deviations from the mean so that the greatest of them is ``contrast``.
 
-    The mean and the contrast that it has are taken from its attributes, as generators write them; a film has none, and its whole
-    ``valid_range`` counts as contrast 1 about its middle.
+    The mean and the contrast that it has are taken from its attributes, as generators write them; a film has none,
+    and its whole ``valid_range`` counts as contrast 1 about its middle.
 
     Parameters
     ----------
@@ -101,12 +101,16 @@ def in_luminance(stimulus: xr.DataArray, *, mean: Any, units: str = "cd/m^2") ->
     array, _ = check_stimulus(stimulus)
     if array.attrs["units"] != "1":
         got = array.attrs["units"]
-        raise ContractError(explain("stimulus", wanted='relative luminance, units "1"', got=got, cure="leave it as it is"))
+        raise ContractError(
+            explain("stimulus", wanted='relative luminance, units "1"', got=got, cure="leave it as it is")
+        )
     unit = parse_unit(units, "units")
     absolute = in_units(mean, unit, "mean") if unit != "1" else 0.0
     if absolute <= 0:
         example = DIMENSIONS["luminance"].example
-        raise ContractError(explain("mean", wanted="a luminance above zero", got=f"{mean} in {unit}", cure=f'mean="{example}"'))
+        raise ContractError(
+            explain("mean", wanted="a luminance above zero", got=f"{mean} in {unit}", cure=f'mean="{example}"')
+        )
     relative, _ = mean_and_contrast(array, "stimulus")
     scale = absolute / relative
     dtype = floating(array.dtype)
@@ -124,22 +128,30 @@ def mean_and_contrast(stimulus: xr.DataArray, name: str) -> tuple[float, float]:
     middle = (low + high) / 2
     if middle <= 0:
         cure = f'{name}.attrs["mean"] and ["contrast"]'
-        raise ContractError(explain(name, wanted="a range about a mean above zero", got=f"({low:g}, {high:g})", cure=cure))
+        raise ContractError(
+            explain(name, wanted="a range about a mean above zero", got=f"({low:g}, {high:g})", cure=cure)
+        )
     return middle, (high - low) / 2 / middle
 
 
 def grey_level(stimulus: xr.DataArray, value: Any, name: str) -> float:
     """``value`` in the stimulus' units, by default its mean; within its range, and a number that its dtype can hold."""
-    level = mean_and_contrast(stimulus, "stimulus")[0] if value is None else in_units(value, stimulus.attrs["units"], name)
+    level = (
+        mean_and_contrast(stimulus, "stimulus")[0] if value is None else in_units(value, stimulus.attrs["units"], name)
+    )
     if stimulus.dtype.kind in "iu" and value is None:
         level = float(np.floor(level))
     bounds = valid_range(stimulus)
     if bounds is not None and not bounds[0] <= level <= bounds[1]:
         wanted = f"a value in ({bounds[0]:g}, {bounds[1]:g})"
-        raise ContractError(explain(name, wanted=wanted, got=f"{level:g}", cure=f"{name} within the stimulus' valid_range"))
+        raise ContractError(
+            explain(name, wanted=wanted, got=f"{level:g}", cure=f"{name} within the stimulus' valid_range")
+        )
     if stimulus.dtype.kind in "biu" and float(stimulus.dtype.type(level)) != level:
         cure = 'a whole number, or stimulus.astype("float32")'
-        raise ContractError(explain(name, wanted=f"a value that {stimulus.dtype} can hold", got=f"{level:g}", cure=cure))
+        raise ContractError(
+            explain(name, wanted=f"a value that {stimulus.dtype} can hold", got=f"{level:g}", cure=cure)
+        )
     return level
 
 

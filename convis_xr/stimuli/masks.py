@@ -1,6 +1,7 @@
-"""Masks: pictures (y, x) of numbers from 0 to 1 by which stimuli are blended, see `compose.apply_mask` and `compose.overlay`.
+"""Masks: pictures (y, x) of numbers from 0 to 1, for `compose.apply_mask` and `compose.overlay`.
 
-Where a mask has an ``edge``, it falls from 1 to 0 as half a cosine over that width, its middle on the boundary; ``"0 deg"`` is sharp.
+Where a mask has an ``edge``, it falls from 1 to 0 as half a cosine over that width, its middle on the boundary; ``"0
+deg"`` is sharp.
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ from convis_xr.units import magnitude
 _NOWHERE = ("0 deg", "0 deg")
 
 
-def disc(size: Any, radius: Any, *, centre: Any = _NOWHERE, edge: Any = "0 deg", pixel_size: Any = None) -> xr.DataArray:
+def disc(
+    size: Any, radius: Any, *, centre: Any = _NOWHERE, edge: Any = "0 deg", pixel_size: Any = None
+) -> xr.DataArray:
     """One inside a circle.
 
     Parameters

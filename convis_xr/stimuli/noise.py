@@ -1,4 +1,4 @@
-"""Noise: checkers, white noise, sparse spots. A draw is a pure function of (seed, number of the refresh), see numpy's Philox."""
+"""Noise: checkers, white noise, sparse spots. A picture is a pure function of the seed and its number (Philox)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def random_checker(
     seed: int = 0,
     **shared: Unpack[Grid],
 ) -> xr.DataArray:
-    """Random checkers: a grid of squares that starts in the upper left corner, each with a value of its own at every refresh.
+    """Random checkers: a grid of squares from the upper left corner on, each with a new value at every refresh.
 
     Parameters
     ----------
@@ -41,8 +41,8 @@ def random_checker(
     checker_size : quantity [deg]
         Side of a checker; a pixel belongs to the one that its centre lies in.
     refresh : quantity or int, optional
-        Time from one picture to the next, not below the time step; by default every step has a new one. It need be no whole number of steps:
-        ``1/60 s`` at 1 ms is a 60 Hz screen.
+        Time from one picture to the next, not below the time step; by default every step has a new one. It need be
+        no whole number of steps: ``1/60 s`` at 1 ms is a 60 Hz screen.
     distribution : {"uniform", "binary", "ternary", "gaussian"}
         Uniform between the extremes; one or the other extreme; also the mean; or normal.
     contrast : float
@@ -103,7 +103,8 @@ def white_noise(
     distribution : {"uniform", "binary", "ternary", "gaussian"}
         See `random_checker`.
     contrast : float
-        Standard deviation over the mean of a Gaussian (clipped symmetrically at the range); of the others their extremes.
+        Standard deviation over the mean of a Gaussian (clipped symmetrically at the range); of the others their
+        extremes.
     seed : int
         The same seed gives the same noise, whatever the chunks.
     **shared
@@ -195,8 +196,12 @@ def sparse_noise(
 def _noise(
     canvas: Canvas, side: float | None, refresh: Any, distribution: str, contrast: Any, seed: int
 ) -> xr.DataArray:
-    kind, amount, number = choice(distribution, DISTRIBUTIONS, "distribution"), canvas.modulation(contrast), seed_number(seed)
-    greatest, attrs = amount, {}
+    kind, amount, number = (
+        choice(distribution, DISTRIBUTIONS, "distribution"),
+        canvas.modulation(contrast),
+        seed_number(seed),
+    )
+    greatest, attrs = amount, dict[str, Any]()
     if kind == "gaussian":
         greatest = min(1.0, canvas.valid_range[1] / canvas.mean - 1)
         attrs["standard_deviation"] = amount

@@ -21,7 +21,7 @@ def pair(value: Any) -> tuple[Any, Any]:
 
 
 def pixel_counts(size: Any, sampling: Sampling, name: str = "size") -> tuple[int, int]:
-    """A size (y, x) in whole pixels, at least one: bare ints are pixels, quantities are visual angles, one value is a square.
+    """A size (y, x) in whole pixels, at least one: bare ints are pixels, one value is a square.
 
     Examples
     --------
@@ -31,7 +31,9 @@ def pixel_counts(size: Any, sampling: Sampling, name: str = "size") -> tuple[int
     counts = []
     for side, pitch in zip(pair(size), sampling.need_pixel(name), strict=True):
         if isinstance(side, tuple | list):
-            raise ContractError(explain(name, wanted="one size or a pair (y, x)", got=repr(size), cure=f"{name}=(40, 60)"))
+            raise ContractError(
+                explain(name, wanted="one size or a pair (y, x)", got=repr(size), cure=f"{name}=(40, 60)")
+            )
         count = whole(side, name) if is_bare(side) else round(magnitude(side, "angle", name) / pitch)
         if count < 1:
             cure = f'{name}=(40, 60) in pixels, or {name}="2 deg"'
@@ -53,7 +55,9 @@ def step_count(length: Any, sampling: Sampling, name: str, *, least: int = 0) ->
     if count < least:
         wanted = f"at least {least} time steps" if least else "no negative time"
         cure = f'{name}="{max(least, 1) * 100} ms", or a smaller dt'
-        raise ContractError(explain(name, wanted=wanted, got=f"{length} (dt is {sampling.need_dt(name):g} s)", cure=cure))
+        raise ContractError(
+            explain(name, wanted=wanted, got=f"{length} (dt is {sampling.need_dt(name):g} s)", cure=cure)
+        )
     return count
 
 
@@ -62,7 +66,9 @@ def at_least(value: Any, dimension: str, name: str, *, least: float = 0.0, above
     number = magnitude(value, dimension, name)
     if number < least or (above and number == least):
         wanted = f"{'more than' if above else 'at least'} {least:g}"
-        raise ContractError(explain(name, wanted=wanted, got=str(value), cure=f'{name}="{DIMENSIONS[dimension].example}"'))
+        raise ContractError(
+            explain(name, wanted=wanted, got=str(value), cure=f'{name}="{DIMENSIONS[dimension].example}"')
+        )
     return number
 
 
