@@ -6,7 +6,7 @@ the frames with. Both see the past only, and carry the last ``lag - 1`` frames a
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -46,7 +46,7 @@ def causal_convolution(
     Raises
     ------
     ValueError
-        If a shape or a dtype does not fit.
+        If a shape or a dtype does not fit, or there is no such method.
 
     Examples
     --------
@@ -57,6 +57,8 @@ def causal_convolution(
     tensor([0.5000, 0.2500, 0.0000])
     """
     _check("causal_convolution", x, history, weight)
+    if method not in (*get_args(Method), None):
+        raise ValueError(f"causal_convolution: method: wanted 'direct', 'fourier' or None, got {method!r}")
     past = _with_history(x, history)
     if choose("causal_convolution", x, history, weight, compiled=False) == "reference":
         y = reference.causal_convolution(past, weight)

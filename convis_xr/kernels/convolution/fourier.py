@@ -18,8 +18,8 @@ def convolve(past: Tensor, weight: Tensor) -> Tensor:
     lag, height, width = weight.shape[2:]
     steps, block = past.shape[2] - lag + 1, block_length(lag)
     sizes = (lag - 1 + min(block, steps), past.shape[3] + height - 1, past.shape[4] + width - 1)
-    # An axis along which the kernel is one sample long needs no transform.
-    axes = [axis for axis in (2, 3, 4) if weight.shape[axis] > 1]
+    # An axis along which the kernel is one sample long needs no transform; but there must be one.
+    axes = [axis for axis in (2, 3, 4) if weight.shape[axis] > 1] or [4]
     lengths = [next_fast_len(sizes[axis - 2], real=True) for axis in axes]
     spectrum = torch.fft.rfftn(weight, s=lengths, dim=axes)
     valid = (..., slice(height - 1, sizes[1]), slice(width - 1, sizes[2]))

@@ -15,6 +15,10 @@ from .weights import gaussian_weights
 
 def blur(x: Tensor, sigma_px: tuple[Scalar, Scalar]) -> Tensor:
     """Compute what ``reference.blur`` defines."""
+    height, width = x.shape[-2:]
+    if min(height, width) == 1:
+        # Products with a vector round differently in a batch; a frame of two equal lines gives the same as one line.
+        return blur(x.expand(*x.shape[:-2], max(height, 2), max(width, 2)), sigma_px)[..., :height, :width]
     along_y, along_x = (matrix(sigma, n).to(x) for sigma, n in zip(sigma_px, x.shape[-2:], strict=True))
     frames = x.flatten(0, -3) if x.dim() > 2 else x[None]
     # One product a frame (`@` would fold all frames into one): a frame's numbers do not depend on its neighbours.

@@ -1,0 +1,169 @@
+"""Causal convolution: both methods against the definition, and the definition against scipy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.ndimage import convolve
+from scipy.signal import fftconvolve, lfilter
+from torch import Tensor
+from torch.autograd import gradcheck
+
+from convis_xr.kernels.convolution import causal_convolution
+from convis_xr.kernels.dispatch import force
+from tests.kernels.tolerance import assert_near
+
+methods = pytest.mark.parametrize("method", ["direct", "fourier", None])
+#: (batch, in, time, y, x), (out, in, lag, ky, kx)
+CASES = [
+    ((1, 1, 1, 1, 1), (1, 1, 1, 1, 1)),
+    ((2, 1, 4, 3, 5), (1, 1, 6, 1, 1)),
+    ((1, 2, 7, 6, 4), (3, 2, 1, 4, 3)),
+    ((2, 2, 5, 4, 7), (2, 2, 3, 2, 5)),
+    ((1, 1, 3, 2, 2), (1, 1, 4, 5, 7)),
+    ((1, 1, 90, 2, 3), (1, 1, 20, 1, 2)),
+    ((1, 3, 70, 1, 2), (2, 3, 37, 1, 1)),
+    ((1, 1, 2, 5, 6), (1, 1, 2, 1, 4)),
+    ((1, 1, 2, 5, 6), (1, 1, 1, 3, 1)),
+]
+
+
+def example(
+    shape: tuple[int, ...], kernel: tuple[int, ...], dtype: torch.dtype = torch.float64
+) -> tuple[Tensor, Tensor, Tensor]:
+    source = torch.Generator().manual_seed(sum(shape) + sum(kernel))
+    past = (*shape[:2], kernel[2] - 1, *shape[3:])
+    return tuple(  # type: ignore[return-value]
+        torch.randn(size, dtype=torch.float64, generator=source).to(dtype) for size in (shape, past, kernel)
+    )
+
+
+def relative(actual: Tensor, expected: Tensor) -> float:
+    return float((actual - expected).norm() / expected.norm())
+
+
+@pytest.mark.parametrize(("shape", "kernel"), CASES)
+@methods
+def test_methods_agree_with_the_definition(shape: tuple[int, ...], kernel: tuple[int, ...], method: str | None) -> None:
+    operands = example(shape, kernel)
+    before = [operand.clone() for operand in operands]
+    with force("reference"):
+        wanted = causal_convolution(*operands)
+    got = causal_convolution(*operands, method=method)
+    for actual, expected in zip(got, wanted, strict=True):
+        assert_near(actual, expected)
+    assert all(map(torch.equal, operands, before))
+    single = [operand.float() for operand in operands]
+    assert relative(causal_convolution(*single, method=method)[0].double(), wanted[0]) < 1e-6
+
+
+@pytest.mark.parametrize(("shape", "kernel"), CASES[:5])
+@methods
+def test_gradients_agree_with_the_definition(
+    shape: tuple[int, ...], kernel: tuple[int, ...], method: str | None
+) -> None:
+    gradients = []
+    for route in ("reference", "torch"):
+        leaves = [operand.requires_grad_() for operand in example(shape, kernel)]
+        with force(route):
+            y, history = causal_convolution(*leaves, method=method)
+        gradients.append(torch.autograd.grad((y**2).sum() + (history**3).sum(), leaves, materialize_grads=True))
+    for reference, fast in zip(*gradients, strict=True):
+        assert_near(fast, reference)
+
+
+@methods
+def test_gradients_are_right(method: str | None) -> None:
+    leaves = [operand.requires_grad_() for operand in example((1, 1, 3, 2, 3), (2, 1, 2, 2, 3))]
+    assert gradcheck(lambda *operands: causal_convolution(*operands, method=method), leaves)
+
+
+@pytest.mark.parametrize("size", [(3, 5), (4, 2), (1, 4), (9, 11)])
+@methods
+def test_in_space_it_is_scipys_convolve_with_nearest_edges(size: tuple[int, int], method: str | None) -> None:
+    x, history, weight = example((1, 1, 1, 8, 6), (1, 1, 1, *size))
+    expected = convolve(x[0, 0, 0].numpy(), weight[0, 0, 0].numpy(), mode="nearest")
+    assert_near(causal_convolution(x, history, weight, method=method)[0][0, 0, 0], torch.from_numpy(expected))
+
+
+@pytest.mark.parametrize("lag", [1, 5, 150])
+@methods
+def test_in_time_it_is_scipys_lfilter(lag: int, method: str | None) -> None:
+    x, history, weight = example((1, 1, 100, 2, 2), (1, 1, lag, 1, 1))
+    expected = lfilter(weight.flatten().numpy(), [1.0], x.numpy(), axis=2)
+    y, _ = causal_convolution(x, torch.zeros_like(history), weight, method=method)
+    assert_near(y, torch.from_numpy(expected))
+
+
+def test_inside_the_frame_it_is_the_full_convolution() -> None:
+    x, history, weight = example((1, 1, 12, 10, 11), (1, 1, 4, 3, 4))
+    full = fftconvolve(x[0, 0].numpy(), weight[0, 0].numpy())[:12, 1 : 1 + 10, 2 : 2 + 11]
+    y, _ = causal_convolution(x, torch.zeros_like(history), weight)
+    assert_near(y[0, 0, :, 2:-2, 2:-2], torch.from_numpy(full[:, 2:-2, 2:-2].copy()))
+
+
+@methods
+def test_an_impulse_gives_back_the_kernel(method: str | None) -> None:
+    _, history, weight = example((1, 1, 6, 9, 9), (1, 1, 4, 3, 4))
+    x = torch.zeros(1, 1, 6, 9, 9, dtype=torch.float64)
+    x[0, 0, 1, 4, 4] = 1
+    y, _ = causal_convolution(x, torch.zeros_like(history), weight, method=method)
+    assert_near(y[0, 0, 1:5, 3:6, 2:6], weight[0, 0])
+    assert abs(float(y.sum() - weight.sum())) < 1e-12
+
+
+@methods
+@given(data=st.data(), case=st.sampled_from(CASES[1:7]))
+def test_any_cut_of_time_gives_the_same_numbers(
+    method: str | None, data: st.DataObject, case: tuple[tuple[int, ...], tuple[int, ...]]
+) -> None:
+    x, history, weight = example(*case, dtype=torch.float32)
+    whole, end = causal_convolution(x, history, weight, method=method)
+    cuts = data.draw(st.lists(st.integers(1, x.shape[2]), max_size=5).map(lambda cuts: sorted(set(cuts))))
+    pieces, carried = [], history
+    for start, stop in zip([0, *cuts], [*cuts, x.shape[2]], strict=True):
+        if stop > start:
+            y, carried = causal_convolution(x[:, :, start:stop], carried, weight, method=method)
+            pieces.append(y)
+    assert relative(torch.cat(pieces, 2), whole) < 1e-6
+    assert torch.equal(carried, end)
+
+
+@pytest.mark.parametrize("kernel", [(1, 1, 300, 1, 1), (1, 1, 30, 7, 7)])
+def test_long_kernels_of_a_bright_movie_keep_their_digits_when_cut(kernel: tuple[int, ...]) -> None:
+    x, history, weight = example((1, 1, 120, 12, 12), kernel, dtype=torch.float32)
+    x = x + 3  # a mean that the kernel, which has none, must take away
+    whole, _ = causal_convolution(x, history, weight)
+    pieces, carried = [], history
+    for chunk in x.split(1, dim=2):
+        y, carried = causal_convolution(chunk, carried, weight)
+        pieces.append(y)
+    assert relative(torch.cat(pieces, 2), whole) < 1e-6
+
+
+def test_the_future_does_not_change_the_past() -> None:
+    x, history, weight = example((1, 1, 9, 4, 4), (1, 1, 3, 1, 1))
+    changed = x.clone()
+    changed[:, :, 6:] += 1
+    first, second = (causal_convolution(movie, history, weight)[0] for movie in (x, changed))
+    assert torch.equal(first[:, :, :6], second[:, :, :6])
+    assert np.all((first != second)[:, :, 6].numpy())
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    x, history, weight = example((1, 2, 3, 4, 4), (1, 2, 3, 1, 1))
+    with pytest.raises(ValueError, match=r"causal_convolution: x: wanted a floating point tensor"):
+        causal_convolution(x[0], history, weight)
+    with pytest.raises(ValueError, match=r"x: .*none of them empty"):
+        causal_convolution(x[:, :, :0], history, weight)
+    with pytest.raises(ValueError, match=r"weight: wanted torch.float64 of shape \(out, 2, lag, y, x\)"):
+        causal_convolution(x, history, weight[:, :1])
+    with pytest.raises(ValueError, match=r"weight: wanted torch.float64 .* got torch.float32"):
+        causal_convolution(x, history, weight.float())
+    with pytest.raises(ValueError, match=r"history: wanted .* \(1, 2, 2, 4, 4\)"):
+        causal_convolution(x, history[:, :, :1], weight)
+    with pytest.raises(ValueError, match=r"method: wanted 'direct', 'fourier' or None, got 'fft'"):
+        causal_convolution(x, history, weight, method="fft")  # type: ignore[arg-type]
