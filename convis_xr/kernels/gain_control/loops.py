@@ -18,6 +18,7 @@ from ..compiled import compiled, compiled_inline
 from ..gaussian.rows import VECTOR_BYTES, combine
 from ..gaussian.weights import gaussian_weights
 from ..memory import empty_like
+from ..recursion.rate import rate_of
 from ..scalars import number
 from ..threads import parallel
 from .parameters import GainControl
@@ -46,7 +47,7 @@ def gain_control(
     adaptation = empty_like(x if with_adaptation else x[:, :, :0])
     movies, vs, adaptations = (t.flatten(0, 1).numpy() for t in (x, out, adaptation))
     v, a = (t.flatten(0, 1).numpy() for t in (new_v, new_a))
-    scalars = (p.input_amplification, p.g_leak, p.gain, p.rate(), p.dt)
+    scalars = (p.input_amplification, p.g_leak, p.gain, rate_of(p.tau, p.dt), p.dt)
     constants = Constants(*(movies.dtype.type(number(value)) for value in scalars))
     weights_y, weights_x = (gaussian_weights(sigma).numpy().astype(movies.dtype) for sigma in p.sigma_px)
 

@@ -30,8 +30,3 @@ class GainControl(NamedTuple):
                 f"{operation}: input_amplification: wanted a finite number, got {number(self.input_amplification)}"
             )
         return self
-
-    def rate(self) -> float:
-        """Return ``1 - exp(-dt/tau)``: the part of the way to its input that the adaptation goes in a step."""
-        tau = number(self.tau)
-        return -math.expm1(-self.dt / tau) if tau > 0 else 1.0

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..gaussian.banded import matrix
+from ..recursion.rate import rate_of
 from ..scalars import Scalar, number
 from .parameters import GainControl
 
@@ -16,7 +17,7 @@ def gain_control(
     """Compute what ``reference.gain_control`` defines."""
     v, a = state
     amplification, leak, gain = (_like(value, x) for value in (p.input_amplification, p.g_leak, p.gain))
-    rate = _rate(p).to(x)
+    rate = rate_of(p.tau, p.dt).to(x)
     still = number(p.gain) == 0 and not gain.requires_grad
     along_y, along_x = (matrix(sigma, n).to(x) for sigma, n in zip(p.sigma_px, x.shape[-2:], strict=True))
     vs, adaptations = [], []
@@ -37,13 +38,6 @@ def mean_decay(z: Tensor) -> Tensor:
     series = 1 - z / 2 * (1 - z / 3 * (1 - z / 4 * (1 - z / 5 * (1 - z / 6))))
     safe = torch.where(small, 1, z)
     return torch.where(small, series, -torch.expm1(-safe) / safe)
-
-
-def _rate(p: GainControl) -> Tensor:
-    tau = torch.as_tensor(p.tau, dtype=torch.float64)
-    slow = tau > 0
-    # The inner `where` keeps the gradient at tau = 0 from being 0 * inf.
-    return torch.where(slow, -torch.expm1(-p.dt / torch.where(slow, tau, 1.0)), 1.0)
 
 
 def _blur(x: Tensor, along_y: Tensor, along_x: Tensor) -> Tensor:

@@ -22,7 +22,11 @@ from ..threads import parallel, split
 from .membrane import BRIDGE, CERTAIN, MOST, NOISE, REFRACTORY, Membrane, Source, overflow, span_of
 
 _U = np.uint32
-_GROUP = 8  # tiles that are taken through time together: their state stays in the nearest cache
+GROUP = 8  # tiles that are taken through time together: their state stays in the nearest cache
+
+
+#: Where a loop stopped because a count overflows: movie, sample, pixel and its current; -1 if it did not.
+End = tuple[int, int, int, float]
 
 
 class Step(NamedTuple):
@@ -47,19 +51,18 @@ def noisy_lif(
     step, key = step_of(membrane, drive.dtype), tuple(map(_U, source.key))
     where = (np.int64(source.step), _U(source.repeat), *key)
     pieces = split(len(tiles), torch.get_num_threads())
-    failed = parallel(lambda piece: _run(drive, counts, v, left, tiles[slice(*piece)], step, membrane, *where), pieces)
-    for unit, k, pixel in failed:
-        if unit >= 0:
-            raise failure(unit, k, pixel, float(drive[unit, k, pixel]), cells, membrane, source)
+    ends = parallel(lambda piece: _run(drive, counts, v, left, tiles[slice(*piece)], step, membrane, *where), pieces)
+    check(ends, cells, membrane, source)
     return torch.from_numpy(counts).view(current.shape), potential, refractory
 
 
-def failure(
-    unit: int, k: int, pixel: int, drive: float, cells: Tensor, membrane: Membrane, source: Source
-) -> OverflowError:
-    """Return the error for the cell at which a loop stopped."""
-    batch, channel = divmod(unit, cells.shape[1])
-    return overflow((batch, channel, *divmod(pixel, cells.shape[3])), source.step + k, drive, membrane)
+def check(ends: list[End], cells: Tensor, membrane: Membrane, source: Source) -> None:
+    """Raise an OverflowError if a loop stopped at a cell."""
+    for unit, k, pixel, drive in ends:
+        if unit >= 0:
+            batch, channel = divmod(unit, cells.shape[1])
+            where = batch, channel, *divmod(pixel, cells.shape[3])
+            raise overflow(where, source.step + k, drive, membrane)
 
 
 def step_of(membrane: Membrane, dtype: np.dtype[Any]) -> Step:
@@ -85,33 +88,36 @@ def tiles_of(cells: Tensor) -> NDArray[np.int64]:
 
 @compiled
 def _run(current, counts, v, left, tiles, step, membrane, first, repeat, k0, k1):  # type: ignore[no-untyped-def]
-    words = np.empty((4, BLOCKS), np.uint32)
-    normals = np.zeros((4, BLOCKS), current.dtype)
-    before = np.empty(TILE, current.dtype)
-    marks = np.empty(TILE, np.uint8)
-    for group in range(0, len(tiles), _GROUP):
+    scratch = room(v)
+    for group in range(0, len(tiles), GROUP):
         for k in range(current.shape[1]):
-            for i in range(group, min(group + _GROUP, len(tiles))):
-                block, head, unit, start = tiles[i, 0], tiles[i, 1], tiles[i, 2], tiles[i, 3]
-                stop = start + tiles[i, 4]
+            for tile in tiles[group : group + GROUP]:
+                unit, start, stop = tile[2], tile[3], tile[3] + tile[4]
                 drive = current[unit, k, start:stop]
                 failed = fire(
                     drive, counts[unit, k, start:stop], v[unit, start:stop], left[unit, start:stop],
-                    block, head, step, membrane, first + k, repeat, k0, k1, words, normals, before, marks,
+                    tile, step, membrane, first + k, repeat, k0, k1, scratch,
                 )  # fmt: skip
                 if failed >= 0:
-                    return unit, k, start + failed
-    return -1, -1, -1
+                    return unit, k, start + failed, np.float64(drive[failed])
+    return -1, -1, -1, 0.0
 
 
 @compiled
-def fire(  # type: ignore[no-untyped-def]
-    drive, counts, v, left, block, head, step, membrane, now, repeat, k0, k1, words, normals, before, marks
-):
+def room(like):  # type: ignore[no-untyped-def]
+    """Return room for what a tile needs: its words and normals, membranes before the step, and marks."""
+    words, normals = np.empty((4, BLOCKS), np.uint32), np.zeros((4, BLOCKS), like.dtype)
+    return words, normals, np.empty(TILE, like.dtype), np.empty(TILE, np.uint8)
+
+
+@compiled
+def fire(drive, counts, v, left, tile, step, membrane, now, repeat, k0, k1, scratch):  # type: ignore[no-untyped-def]
     """Take one run of cells through one step; return the one whose count overflows, or -1.
 
-    ``words`` and ``normals`` (4, BLOCKS), ``before`` and ``marks`` (TILE,) are scratch; normals are 0 without noise.
+    ``tile`` is a row of `tiles_of`, and ``scratch`` comes from `room`.
     """
+    words, normals, before, marks = scratch
+    block, head = tile[0], tile[1]
     low, high = _U(now & MASK), _U(now >> 32)
     if membrane.noise > 0:
         tile_of_normals(words, normals, _U(block), low, high, repeat, k0, k1)

@@ -14,6 +14,7 @@ from torch import Tensor
 from ..dispatch import choose
 from ..scalars import Scalar, number
 from . import loops, reference, steps
+from .rate import rate_of
 
 __all__ = ["gamma_low_pass", "low_pass", "partial_high_pass", "rest"]
 
@@ -198,8 +199,4 @@ def _checked_rate(operation: str, x: Tensor, poles: Tensor, tau: Scalar, dt: flo
         raise ValueError(f"{operation}: tau: wanted a finite time of 0 s or more, got {number(tau)}")
     if not (math.isfinite(dt) and dt > 0):
         raise ValueError(f"{operation}: dt: wanted a finite time above 0 s, got {dt}")
-    time = torch.as_tensor(tau, dtype=torch.float64)
-    # The inner `where` keeps the gradient at tau = 0 from being 0 * inf.
-    slow = time > 0
-    rate = torch.where(slow, -torch.expm1(-dt / torch.where(slow, time, 1.0)), 1.0)
-    return rate.to(x)
+    return rate_of(tau, dt).to(x)
