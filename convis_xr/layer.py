@@ -13,8 +13,9 @@ from convis_xr.context import InputInfo, RunContext, running
 from convis_xr.contract import check_finite, check_stimulus, valid_range
 from convis_xr.errors import ContractError, explain
 from convis_xr.footprint import UNKNOWN, Footprint
-from convis_xr.options import get_option
 from convis_xr.module import Module
+from convis_xr.parameters import Parameter
+from convis_xr.options import get_option
 from convis_xr.sampling import Sampling
 from convis_xr.tensors import block_to_tensor, output_labels
 from convis_xr.units import magnitude
@@ -23,11 +24,11 @@ from convis_xr.units import magnitude
 class Layer(Module):
     """Base class of filters, spiking cells and models.
 
-    Subclass it with ``__init__`` and ``forward(x)``, x being a Tensor (batch, channel, time, y, x). Attributes that are `Parameter`,
-    `State`, `Derived` or another Layer (or any torch module) are registered.
+    Subclass it with ``__init__`` and ``forward(x)``, x being a Tensor (batch, channel, time, y, x). Attributes that are
+    `Parameter`, `State`, `Derived` or another Layer (or any torch module) are registered.
 
-    A Layer called with a DataArray answers with one (with a Dataset where it has several outputs); called with a tensor, with a
-    tensor. Both go on from the state that the layer holds.
+    A Layer called with a DataArray answers with one (with a Dataset where it has several outputs); called with a
+    tensor, with a tensor. Both go on from the state that the layer holds.
 
     Examples
     --------
@@ -177,8 +178,16 @@ class Layer(Module):
             result = super().__call__(x)
         return result if isinstance(result, dict) else {"response": result}
 
+    def compute_dtype(self, data: Any) -> torch.dtype:
+        """The dtype to compute in for data of dtype ``data``: that of plain torch modules within, else as precise as the data."""
+        plain = [value.dtype for value in self.parameters() if not isinstance(value, Parameter)]
+        return plain[0] if plain else torch.float64 if data == "float64" else torch.float32
+
     def run(self, stimulus: Any, *, carry: bool = False, **options: Any) -> xr.Dataset:
-        """Run over data of any length; see `convis_xr.run`. ``carry=True`` goes on from the held state and updates it."""
+        """Run over data of any length; see `convis_xr.run`.
+
+        ``carry=True`` goes on from the held state and updates it.
+        """
         if carry:
             options["state"] = self._held() or None
         result = convis_xr.run(self, stimulus, **options)
@@ -197,8 +206,7 @@ class Layer(Module):
         names = tuple(str(dim) for dim in stimulus.dims)
         block = stimulus.values
         check_finite(block, names, {})
-        dtype = torch.float64 if block.dtype == "float64" else torch.float32
-        x = block_to_tensor(block, names, device=self._device(), dtype=dtype)
+        x = block_to_tensor(block, names, device=self._device(), dtype=self.compute_dtype(block.dtype))
         info = InputInfo(self._steady(sampling), stimulus.attrs["units"], valid_range(stimulus))
         for module in self.modules():
             if isinstance(module, Layer):
@@ -217,16 +225,7 @@ class Layer(Module):
     def _steady(self, sampling: Sampling) -> Sampling:
         """The last sampling where the new one differs by rounding only, so that parts of a film are treated alike."""
         last = self._info.sampling if self._info is not None else None
-        if (
-            last is None
-            or last.dt_s is None
-            or sampling.dt_s is None
-            or last.pixel_deg is None
-            or sampling.pixel_deg is None
-        ):
-            return sampling
-        pairs = zip((last.dt_s, *last.pixel_deg), (sampling.dt_s, *sampling.pixel_deg), strict=True)
-        return last if all(abs(a - b) <= 1e-6 * a for a, b in pairs) else sampling
+        return last if last is not None and last.agrees(sampling) else sampling
 
     def _device(self) -> torch.device:
         first = next(self.parameters(), None)

@@ -65,7 +65,7 @@ def gain_control_rest(
             "membrane grows for ever; give a g_leak above 0"
         )
     # The fixed point of a uniform frame without leak: positive wherever there is input nearby.
-    a = gaussian_blur((gain * drive.detach() ** 2) ** (1 / 3), sigma_px)
+    a = gaussian_blur(_cube_root(gain * drive.detach() ** 2), sigma_px)
     tolerance = 16 * torch.finfo(frame.dtype).eps
     settled = ~drive.isfinite().flatten(-2).all(-1)  # what is not finite stays so, and keeps no other frame waiting
     for _ in range(_MOST):
@@ -80,6 +80,13 @@ def gain_control_rest(
             f"gain_control_rest: no rest was found in {_MOST} iterations; start from a state of your own instead"
         )
     return _potential(drive, leak + a), a
+
+
+def _cube_root(x: Tensor) -> Tensor:
+    """Return about ``x ** (1/3)``, by square roots: torch's powers depend by a bit on where in memory an element is."""
+    fourth = x.sqrt().sqrt()
+    sixteenth = fourth.sqrt().sqrt()
+    return fourth * sixteenth * sixteenth.sqrt().sqrt()  # x ** 0.328
 
 
 def _potential(drive: Tensor, g: Tensor) -> Tensor:
