@@ -54,6 +54,11 @@ class RunContext:
 _active: contextvars.ContextVar[RunContext | None] = contextvars.ContextVar("convis_xr_run", default=None)
 
 
+def is_busy() -> bool:
+    """Whether some model computes right now, in this thread."""
+    return _active.get() is not None
+
+
 def running(layer: object) -> RunContext | None:
     """The run that ``layer`` computes in right now, if any."""
     context = _active.get()

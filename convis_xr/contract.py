@@ -1,8 +1,8 @@
 """What a stimulus is, and the one checker, which reports every fault at once.
 
-A stimulus is a DataArray with dimensions among ``batch, channel, time, y, x`` in any order; ``time`` is needed. It has real numbers,
-``attrs["units"]``, and uniform coordinates with units: ``time`` [time] ascending, ``y`` and ``x`` [visual angle]. ``attrs["valid_range"]`` (CF) may tell the
-range of its values, which a model needs that scales by it.
+A stimulus is a DataArray with dimensions among ``batch, channel, time, y, x`` in any order; ``time`` is needed. It has
+real numbers, ``attrs["units"]``, and uniform coordinates with units: ``time`` [time] ascending, ``y`` and ``x`` [visual
+angle]. ``attrs["valid_range"]`` (CF) may tell the range of its values, which a model needs that scales by it.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ def as_stimulus(
     Parameters
     ----------
     array : array_like (any of batch, channel, time, y, x) [units]
-        numpy, torch or dask (which stays lazy) array; row 0 is the top of the picture.
+        numpy, torch or dask (which stays lazy) array, or a pint quantity of one; row 0 is the top of the picture.
     dt : quantity
         Time step; by default that of `set_options`.
     pixel_size : quantity or pair (y, x)
         Pixel pitch; by default that of `set_options`. Not needed for data without space.
     units : str
-        Unit of the values: ``"1"`` for relative luminance, ``"cd/m^2"``, ...
+        Unit of the values: ``"1"`` for relative luminance, ``"cd/m^2"``, ...; a quantity has its own.
     valid_range : (float, float), optional
         The range that the values may take, as (0, 255) for 8-bit film.
     dims : tuple of str, optional
@@ -69,16 +69,10 @@ def as_stimulus(
     >>> film.sizes
     Frozen({'time': 10, 'y': 4, 'x': 6})
     """
-    data = array.detach().cpu().numpy() if hasattr(array, "detach") else array
-    data = data if hasattr(data, "dask") else np.asarray(data)
-    names = dims if dims is not None else AXES.get(data.ndim)
-    if names is None or len(names) != data.ndim:
-        wanted = "1 to 5 axes" if dims is None else f"{len(dims)} axes {dims}"
-        raise ContractError(
-            explain("array", wanted=wanted, got=f"shape {data.shape}", cure="name them with dims=(...)")
-        )
-    if names == ("y", "x"):
-        names, data = ("time", "y", "x"), data[None]
+    data, units = _plain_array(array, units)
+    names = _axis_names(data, dims)
+    if "time" not in names and set(names) <= {"y", "x"}:
+        names, data = ("time", *names), data[None]
     sampling = Sampling(dt, pixel_size)
     faults = _missing_scales(names, sampling, units)
     if faults:
@@ -86,8 +80,11 @@ def as_stimulus(
     stimulus = xr.DataArray(data, grid(dict(zip(names, data.shape, strict=True)), sampling), names)
     stimulus.attrs["units"] = units
     if valid_range is not None:
-        stimulus.attrs["valid_range"] = [float(valid_range[0]), float(valid_range[1])]
-    return check_stimulus(stimulus, "array")[0]
+        stimulus.attrs["valid_range"] = valid_range
+    checked = check_stimulus(stimulus, "array")[0]
+    if valid_range is not None:
+        checked.attrs["valid_range"] = [float(end) for end in valid_range]
+    return checked
 
 
 def check_stimulus(data: Any, name: str = "stimulus") -> tuple[xr.DataArray, Sampling]:
@@ -96,7 +93,8 @@ def check_stimulus(data: Any, name: str = "stimulus") -> tuple[xr.DataArray, Sam
     Returns
     -------
     stimulus : DataArray
-        Not quantified (units in attrs), dimensions in the order batch, channel, time, y, x, y descending and x ascending. Still lazy.
+        Not quantified (units in attrs), dimensions in the order batch, channel, time, y, x, y descending and x
+        ascending. Still lazy.
     sampling : Sampling
 
     Raises
@@ -162,6 +160,34 @@ def check_finite(
     raise ContractError(explain(name, wanted="finite values", got=got, cure=cure))
 
 
+def _plain_array(array: Any, units: str | None) -> tuple[Any, str | None]:
+    """A numpy or dask array, and its unit where it carries one."""
+    if isinstance(array, xr.DataArray | xr.Dataset):
+        cure = "pass it to the model as it is, or its .data to label it anew"
+        raise ContractError(explain("array", wanted="a bare array", got="one that has labels already", cure=cure))
+    if hasattr(array, "magnitude") and hasattr(array, "units"):
+        own = parse_unit(f"{array.units:C}", "array")
+        if units is not None and parse_unit(units, "units") != own:
+            raise ContractError(explain("units", wanted=f"{own}, that of the array", got=units, cure="leave it out"))
+        array, units = array.magnitude, own
+    if hasattr(array, "detach"):
+        tensor = array.detach().cpu()
+        # numpy knows no bfloat16
+        array = (tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor).numpy()
+    try:
+        return (array if hasattr(array, "dask") else np.asarray(array)), units
+    except ValueError as error:
+        raise ContractError(explain("array", wanted="numbers on a grid", got=str(error), cure="pad rows")) from error
+
+
+def _axis_names(data: Any, names: Any) -> tuple[str, ...]:
+    axes = AXES.get(data.ndim) if names is None else (names,) if isinstance(names, str) else tuple(names)
+    if axes is not None and len(axes) == data.ndim and len(set(axes)) == len(axes):
+        return axes
+    wanted = "1 to 5 axes" if axes is None else f"as many axes as names, each name once: {axes}"
+    raise ContractError(explain("array", wanted=wanted, got=f"shape {data.shape}", cure="name them with dims=(...)"))
+
+
 def _as_array(data: Any, name: str) -> xr.DataArray:
     if isinstance(data, xr.Dataset):
         variables = list(data.data_vars)
@@ -198,7 +224,7 @@ def _range_faults(array: xr.DataArray) -> list[str]:
     if given is None:
         return []
     try:
-        low, high = (float(value) for value in given)
+        low, high = (float(value) for value in given) if not isinstance(given, str) else (0.0, 0.0)
     except (TypeError, ValueError):
         low = high = 0.0
     if np.isfinite([low, high]).all() and low < high:

@@ -1,4 +1,4 @@
-"""The coordinates of a stimulus: time starts its step, y and x are pixel centres with 0 in the middle, y grows upward."""
+"""The coordinates of a stimulus: time starts its step; y and x are pixel centres, 0 in the middle, y grows upward."""
 
 from __future__ import annotations
 

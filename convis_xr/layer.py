@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import torch
 import xarray as xr
 
 import convis_xr
-from convis_xr.context import InputInfo, RunContext, running
+from convis_xr.context import InputInfo, RunContext, is_busy, running
 from convis_xr.contract import check_finite, check_stimulus, valid_range
 from convis_xr.errors import ContractError, explain
 from convis_xr.footprint import UNKNOWN, Footprint
 from convis_xr.module import Module
-from convis_xr.parameters import Parameter
 from convis_xr.options import get_option
+from convis_xr.parameters import Parameter
 from convis_xr.sampling import Sampling
 from convis_xr.tensors import block_to_tensor, output_labels
-from convis_xr.units import magnitude
+from convis_xr.units import is_bare, magnitude
 
 
 class Layer(Module):
@@ -55,6 +55,8 @@ class Layer(Module):
     def __init__(self) -> None:
         super().__init__()
         self._info: InputInfo | None = None
+        #: shape and dtype of the input that the held state belongs to
+        self._form: tuple[Any, ...] | None = None
 
     # --- what a subclass may declare ------------------------------------------------------------------------
 
@@ -128,12 +130,15 @@ class Layer(Module):
             return self._on_labels(x)
         if running(self) is not None:
             return super().__call__(x, *args, **kwargs)
+        if is_busy():
+            name, cure = type(self).__name__, "set it as an attribute, or put it into a torch.nn.ModuleList"
+            raise ContractError(explain(name, wanted="a part of the model that calls it", got="a stranger", cure=cure))
         tensor = self._checked(x)
-        context = self.new_context(self.info, state=self._held())
+        context = self._continued(self.info, tensor)
         self.begin(context, self.initial, tensor[:, :, :1])
         with context.active():
             result = super().__call__(tensor, *args, **kwargs)
-        self._hold(context.state)
+        self._hold_after(context, tensor)
         return result
 
     def new_context(
@@ -176,10 +181,19 @@ class Layer(Module):
         """Compute one chunk of a run: outputs by name; the state in ``context`` moves on."""
         with context.active():
             result = super().__call__(x)
-        return result if isinstance(result, dict) else {"response": result}
+        outputs = result if isinstance(result, dict) else {"response": result}
+        for name, output in outputs.items():
+            if not isinstance(output, torch.Tensor) or output.ndim != 5:
+                got = f"shape {tuple(output.shape)}" if isinstance(output, torch.Tensor) else type(output).__name__
+                wanted, cure = "a tensor (batch, channel, time, y, x) from forward", "return one, or a dict of them"
+                raise ContractError(explain(f"{type(self).__name__}: {name}", wanted=wanted, got=got, cure=cure))
+        return outputs
 
     def compute_dtype(self, data: Any) -> torch.dtype:
-        """The dtype to compute in for data of dtype ``data``: that of plain torch modules within, else as precise as the data."""
+        """The dtype to compute in for data of dtype ``data``.
+
+        That of plain torch modules within, else as precise as the data.
+        """
         plain = [value.dtype for value in self.parameters() if not isinstance(value, Parameter)]
         return plain[0] if plain else torch.float64 if data == "float64" else torch.float32
 
@@ -208,24 +222,54 @@ class Layer(Module):
         check_finite(block, names, {})
         x = block_to_tensor(block, names, device=self._device(), dtype=self.compute_dtype(block.dtype))
         info = InputInfo(self._steady(sampling), stimulus.attrs["units"], valid_range(stimulus))
-        for module in self.modules():
-            if isinstance(module, Layer):
-                module._info = info
-        context = self.new_context(info, state=self._held())
+        context = self._continued(info, x)
         with torch.no_grad():
             self.begin(context, self.initial, x[:, :, :1])
             outputs = self.advance(context, x)
-        self._hold(context.state)
         made = {}
         for name, tensor in outputs.items():
             labels = output_labels(stimulus, tuple(tensor.shape))
             made[name] = labels.wrap(tensor, self.output_units(name, info.units), name)
+        # only now: a call that fails leaves everything as it was
+        self._hold_after(context, x)
+        for module in self.modules():
+            if isinstance(module, Layer):
+                module._info = info
         return made["response"] if list(made) == ["response"] else xr.Dataset(made)
 
+    def _continued(self, info: InputInfo, x: torch.Tensor) -> RunContext:
+        """A context that goes on from the held state."""
+        held = self._held()
+        if held and self._form is not None and self._form != _form(x):
+            wanted = f"(batch, channel, y, x, dtype) as before, {self._form}"
+            cure = "clear_state() to begin anew"
+            raise ContractError(explain("x", wanted=wanted, got=str(_form(x)), cure=cure))
+        return self.new_context(info, state=held)
+
+    def _hold_after(self, context: RunContext, x: torch.Tensor) -> None:
+        self._hold(context.state)
+        self._form = _form(x)
+
+    def _hold(self, state: Mapping[str, torch.Tensor]) -> None:
+        super()._hold(state)
+        self._form = None  # a state from elsewhere tells not what input it belongs to
+
+    def _apply(self, fn: Any, recurse: bool = True) -> Self:
+        self._form = None  # the held state may change its dtype
+        return super()._apply(fn, recurse)
+
     def _steady(self, sampling: Sampling) -> Sampling:
-        """The last sampling where the new one differs by rounding only, so that parts of a film are treated alike."""
-        last = self._info.sampling if self._info is not None else None
-        return last if last is not None and last.agrees(sampling) else sampling
+        """The last sampling where the new one differs by rounding only, so that parts of a film are treated alike.
+
+        A part of one sample may not tell its step; then it is the last one, too.
+        """
+        if self._info is None:
+            return sampling
+        last = self._info.sampling
+        dt = last.dt if sampling.dt_s is None else sampling.dt
+        pixel_size = last.pixel_size if sampling.pixel_deg is None else sampling.pixel_size
+        filled = Sampling(dt, pixel_size)
+        return last if last.agrees(filled) else filled
 
     def _device(self) -> torch.device:
         first = next(self.parameters(), None)
@@ -252,10 +296,15 @@ class Layer(Module):
     def _start_value(self, chosen: Any, units: str | None = None) -> float:
         if chosen == "zeros":
             return 0.0
-        if isinstance(chosen, int | float):
-            return float(chosen)
+        if is_bare(chosen):
+            return magnitude(chosen, "dimensionless", "initial")
         if isinstance(chosen, str) and not any(letter.isdigit() for letter in chosen):
             cure = 'initial="first_frame"'
             wanted = '"first_frame", "zeros", a number or a quantity'
             raise ContractError(explain("initial", wanted=wanted, got=repr(chosen), cure=cure))
         return magnitude(chosen, self.info.units if units is None else units, "initial")
+
+
+def _form(x: torch.Tensor) -> tuple[Any, ...]:
+    batch, channel, _, y, width = x.shape
+    return batch, channel, y, width, x.dtype

@@ -9,7 +9,7 @@ from typing import Any, Self
 import torch
 
 from convis_xr.context import running
-from convis_xr.errors import ParameterError, explain
+from convis_xr.errors import ParameterError, UnitError, explain
 from convis_xr.parameters import Namespace, Parameter, State, files
 from convis_xr.parameters.state import compact
 
@@ -61,11 +61,9 @@ class Module(torch.nn.Module):
         Raises
         ------
         ParameterError
-            A path that the model has not.
+            A path that the model has not, or something that is no tensor.
         """
-        checked = self._checked_state(state)
-        for path, own in self._named_states().items():
-            own.set(checked.get(path))
+        self._hold({path: value.clone() for path, value in self._checked_state(state).items()})
 
     def clear_state(self) -> None:
         """Begin anew at the next call."""
@@ -97,9 +95,7 @@ class Module(torch.nn.Module):
         ParameterError
             The paths are not those of the model; with ``strict=False`` this is a warning, and those that fit are set.
         """
-        own = dict(self.named_parameters())
-        fitting = _matching(own, values, strict)
-        files.assign(own, fitting)
+        self._assign(values, strict)
 
     def save_parameters(self, path: Any) -> None:
         """Write all values with units to a file, .npz or .json."""
@@ -107,7 +103,7 @@ class Module(torch.nn.Module):
 
     def load_parameters(self, path: Any, strict: bool = True) -> None:
         """Read what `save_parameters` wrote; ``strict`` as in `set_parameters`."""
-        self.set_parameters(files.load(path), strict=strict)
+        self._assign(files.load(path), strict)
 
     def push_parameters(self) -> None:
         """Keep all values on a stack."""
@@ -118,6 +114,10 @@ class Module(torch.nn.Module):
         self.set_parameters(self._pop("parameters"))
 
     # --- inner workings -------------------------------------------------------------------------------------
+
+    def _assign(self, values: Mapping[str, Any], strict: bool) -> None:
+        own = dict(self.named_parameters())
+        files.assign(own, _matching(own, values, strict))
 
     def __setattr__(self, name: str, value: Any) -> None:
         states = self.__dict__.get("_states", {})
@@ -130,6 +130,9 @@ class Module(torch.nn.Module):
             held.set(value)
         else:
             if isinstance(value, Parameter):
+                if isinstance(held, Parameter) and held.units != value.units:
+                    got = f"one in {value.units}"
+                    raise UnitError(explain(name, wanted=f"a parameter in {held.units}", got=got, cure="set its value"))
                 value.label = name
             super().__setattr__(name, value)
 
@@ -160,6 +163,10 @@ class Module(torch.nn.Module):
         if unknown:
             wanted = f"paths among {', '.join(known) or 'none: this model carries no state'}"
             raise ParameterError(explain("state", wanted=wanted, got=unknown[0], cure="a state of the same model"))
+        for path, value in state.items():
+            if not isinstance(value, torch.Tensor):
+                got, cure = type(value).__name__, "what get_state gave"
+                raise ParameterError(explain(f"state {path}", wanted="a tensor", got=got, cure=cure))
         return dict(state)
 
     def _named_states(self) -> dict[str, State]:

@@ -39,7 +39,9 @@ class set_options:
     Raises
     ------
     ContractError
-        An option of that name does not exist.
+        An option of that name does not exist, or cannot have that value.
+    UnitError
+        A wrong time step, pixel pitch or number of bytes.
 
     Examples
     --------
@@ -90,4 +92,18 @@ def _checked(name: str, value: Any) -> Any:
         from convis_xr.units import byte_count
 
         byte_count(value, "memory")
+    if name in ("progress", "grad") and not isinstance(value, bool):
+        raise ContractError(explain(name, wanted="True or False", got=repr(value), cure=f"{name}=True"))
+    if name == "device":
+        _check_device(value)
     return value
+
+
+def _check_device(value: Any) -> None:
+    import torch
+
+    try:
+        torch.empty(0, device=torch.device(value))
+    except (RuntimeError, TypeError, AssertionError) as error:  # the last: torch was built without CUDA
+        got = f"{value!r} ({str(error).splitlines()[0]})"
+        raise ContractError(explain("device", wanted="a device at hand", got=got, cure='device="cpu"')) from error

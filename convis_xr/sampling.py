@@ -58,14 +58,17 @@ class Sampling:
     def of(cls, data: Any) -> Sampling:
         """Read the sampling off the coordinates of a DataArray or Dataset.
 
-        A coordinate with one sample only takes the step from its attribute ``step`` (in its own units), which this library's
-        generators and readers write; then from `set_options`.
+        A coordinate with one sample only takes the step from its attribute ``step`` (in its own units), which this
+        library's generators and readers write; then from `set_options`.
 
         Raises
         ------
         ContractError
             A coordinate is not uniform, descends, repeats itself, or has no unit.
         """
+        if not hasattr(data, "xindexes"):
+            cure = "as_stimulus(array, ...) for bare arrays"
+            raise ContractError(explain("data", wanted="a labelled array", got=type(data).__name__, cure=cure))
         faults: list[str] = []
         sampling = read_sampling(dequantified(data), faults)
         if faults:
@@ -101,11 +104,20 @@ class Sampling:
         """A length of time in whole steps: a bare int is samples, a quantity is time."""
         if is_bare(duration):
             return whole(duration, name)
-        return round(magnitude(duration, "time", name) / self.need_dt(name))
+        seconds = magnitude(duration, "time", name)
+        if seconds < 0:
+            raise UnitError(explain(name, wanted="zero or more", got=f"{seconds:g} s", cure=f'{name}="100 ms"'))
+        return round(seconds / self.need_dt(name))
 
     def pixels(self, angle: Any, name: str = "angle") -> float:
         """A visual angle in pixels (of the x pitch)."""
         return magnitude(angle, "angle", name) / self.need_pixel(name)[1]
+
+    def agrees(self, other: Sampling) -> bool:
+        """Whether the two differ by no more than the rounding of coordinates."""
+        own, others = ((one.dt_s, *(one.pixel_deg or (None, None))) for one in (self, other))
+        pairs = list(zip(own, others, strict=True))
+        return all(a is b if a is None or b is None else abs(a - b) <= 1e-6 * a for a, b in pairs)
 
     def __repr__(self) -> str:
         dt = "None" if self.dt_s is None else f"'{self.dt_s * 1e3:.6g} ms'"
@@ -124,7 +136,7 @@ def pixel_degrees(pixel_size: Any) -> tuple[float, float]:
     """A pixel pitch (y, x) in degree, above zero; one quantity means square pixels."""
     if isinstance(pixel_size, tuple | list) and len(pixel_size) == 2:
         pair = tuple(pixel_size)
-    elif isinstance(pixel_size, Quantity) and np.shape(pixel_size.magnitude) == (2,):
+    elif hasattr(pixel_size, "magnitude") and np.shape(pixel_size.magnitude) == (2,):
         pair = (pixel_size[0], pixel_size[1])
     else:
         pair = (pixel_size, pixel_size)
@@ -134,10 +146,10 @@ def pixel_degrees(pixel_size: Any) -> tuple[float, float]:
 
 def whole(value: Any, name: str) -> int:
     """A bare whole number of samples, zero or more."""
-    as_int = int(value) if np.ndim(value) == 0 and np.isfinite(value) and int(value) == value else -1
-    if isinstance(value, bool) or as_int < 0:
+    number = np.asarray(value)
+    if number.ndim or number.dtype.kind not in "iuf" or not number >= 0 or not float(number).is_integer():
         raise UnitError(explain(name, wanted="whole samples or a quantity", got=repr(value), cure=f'{name}="100 ms"'))
-    return as_int
+    return int(number)
 
 
 def read_sampling(data: Any, faults: list[str]) -> Sampling:
@@ -163,44 +175,68 @@ def _step_of(data: Any, name: str, dimension: str, faults: list[str]) -> float |
             f'{name}: wanted a coordinate with units, got none. Cure: as_stimulus(..., {keyword}="{example}").'
         )
         return None
-    index = data.xindexes.get(name)
-    if isinstance(index, RangeIndex):  # too long to be written out
-        return float(index.transform.step) * factor(data.coords[name].attrs["units"], DIMENSIONS[dimension].unit, name)
-    values, scale, attrs = _coordinate_values(data.coords[name], dimension, faults)
-    if values is None:
+    coordinate, index = data.coords[name], data.xindexes.get(name)
+    if not coordinate.size:
         return None
+    if isinstance(index, RangeIndex):  # too long to be written out
+        scale = _scale_of(coordinate, dimension, faults)
+        step = float(index.transform.step)
+        ends = np.array([0.0, step if coordinate.size > 1 else abs(step)])
+        return None if scale is None else _uniform_step(ends, name, scale, faults)
+    if coordinate.dtype.kind in "mM" and dimension == "time":
+        return _time_stamps_step(coordinate.values, name, faults)
+    scale = _scale_of(coordinate, dimension, faults)
+    if scale is None:
+        return None
+    if coordinate.dtype.kind not in "iuf":
+        faults.append(explain(name, wanted="real numbers", got=str(coordinate.dtype), cure="float64"))
+        return None
+    if coordinate.size == 1:
+        return _told_step(coordinate, scale, faults)
+    return _uniform_step(coordinate.values, name, scale, faults)
+
+
+def _time_stamps_step(values: Any, name: str, faults: list[str]) -> float | None:
+    """The step of datetime64 or timedelta64, s."""
     if len(values) == 1:
-        step = attrs.get("step")
-        return float(step) * scale if step is not None else None
-    return _uniform_step(values, name, scale, faults)
+        return None
+    since = (values - values[0]).astype("timedelta64[ns]")
+    return _uniform_step(np.where(np.isnat(since), np.nan, since.astype(np.float64)), name, 1e-9, faults)
 
 
-def _coordinate_values(coordinate: Any, dimension: str, faults: list[str]) -> tuple[Any, float, dict[str, Any]]:
-    """Values, the factor to canonical units, and attributes; None where units are missing or wrong."""
-    name, attrs, values = coordinate.name, dict(coordinate.attrs), coordinate.values
-    if values.dtype.kind in "mM" and dimension == "time":
-        return (values - values[:1]).astype("timedelta64[ns]").astype(np.float64), 1e-9, attrs
-    if not len(values):
-        return None, 1.0, attrs
-    wanted = DIMENSIONS[dimension]
-    units = attrs.get("units")
+def _told_step(coordinate: Any, scale: float, faults: list[str]) -> float | None:
+    """The step that the attribute ``step`` of a coordinate with one sample tells."""
+    told = coordinate.attrs.get("step")
+    if told is None:
+        return None
+    try:
+        step = float(told)
+    except (TypeError, ValueError):
+        step = math.nan
+    if math.isfinite(step) and step != 0 and (step > 0 or coordinate.name == dims.Y):
+        return step * scale
+    name = str(coordinate.name)
+    faults.append(explain(f"{name}.step", wanted="a number above zero", got=repr(told), cure="drop this attribute"))
+    return None
+
+
+def _scale_of(coordinate: Any, dimension: str, faults: list[str]) -> float | None:
+    """The factor to canonical units; None where units are missing or wrong."""
+    name, wanted, units = str(coordinate.name), DIMENSIONS[dimension], coordinate.attrs.get("units")
     if units is None:
         faults.append(f"{name}: wanted units ({wanted.unit}), got none. Cure: .coords['{name}'].attrs['units'] = ...")
-        return None, 1.0, attrs
+        return None
     try:
         parsed = parse_unit(units, name)
     except UnitError as error:
         faults.append(str(error))
-        return None, 1.0, attrs
+        return None
     if not has_dimension(parsed, dimension):
         in_pixels = dimension == "angle" and (parsed == "px" or "pixel" in parsed)
         cure = "multiply by the pixel pitch" if in_pixels else f"a coordinate in {wanted.unit}"
-        faults.append(explain(str(name), wanted=f"{wanted.wanted} in its units", got=parsed, cure=cure))
-        return None, 1.0, attrs
-    if values.dtype.kind not in "iuf":
-        faults.append(explain(str(name), wanted="real numbers", got=str(values.dtype), cure="float64"))
-        return None, 1.0, attrs
-    return values, factor(parsed, wanted.unit, str(name)), attrs
+        faults.append(explain(name, wanted=f"{wanted.wanted} in its units", got=parsed, cure=cure))
+        return None
+    return factor(parsed, wanted.unit, name)
 
 
 def dequantified(data: Any) -> Any:
@@ -221,14 +257,16 @@ def _uniform_step(values: Any, name: str, scale: float, faults: list[str]) -> fl
         return None
     differences = np.diff(precise)
     step = (precise[-1] - precise[0]) / (len(precise) - 1)
-    epsilon = np.finfo(values.dtype).eps if values.dtype.kind == "f" else 0.0
-    rounding = 4 * epsilon * float(np.abs(precise).max())
+    rounding = 2 * float(np.spacing(np.abs(values).max())) if values.dtype.kind == "f" else 0.0
     if (differences == 0).any():
         faults.append(
             explain(name, wanted="every coordinate once", got="duplicates", cure=f'drop_duplicates("{name}")')
         )
     elif (differences < 0).any() and name != dims.Y:
         faults.append(explain(name, wanted="ascending coordinates", got="descending ones", cure=f'sortby("{name}")'))
+    elif rounding > abs(step):  # a sample that is missing could not be told from rounding
+        got = f"{values.dtype}, too coarse for steps of {abs(step) * scale:.6g}"
+        faults.append(explain(name, wanted="precise coordinates", got=got, cure="float64 coordinates"))
     elif np.abs(differences - step).max() > JITTER * abs(step) + rounding:
         low, high = float(differences.min() * scale), float(differences.max() * scale)
         cure = "convis_xr.io.resample(...) to a uniform grid"

@@ -21,8 +21,13 @@ from convis_xr.errors import UnitError, explain
 registry = pint.get_application_registry()
 Quantity = registry.Quantity
 
-#: pint reads "3 4 s" and "[3, 4] s" as products; nobody means that
-_ODD_TEXT = re.compile(r"[\d.]\s+[\d.]|[^\w\s.+\-*/^()°·%]")
+#: pint reads "3 4 s", "[3, 4] s" and "1..2 s" as products, and works out "9**9**9 s" for hours; nobody means that
+_ODD_TEXT = re.compile(r"[\d.]\s+[\d.]|\.\d*\s*\.|[\d)]\s*(\*\*|\^)|(\*\*|\^)[\s(+-]*\d{3}|[^\w\s.+\-*/^()°·%²³]")
+#: a text says how much: a unit alone does not mean 1 of it
+_NUMBER = re.compile(r"[\s(+-]*(\d|\.\d|pi\b|nan\b|inf\b)", re.IGNORECASE)
+_LONGEST_TEXT = 100
+#: what pint raises on a text or a unit that it cannot read
+_UNREADABLE = (pint.errors.PintError, ValueError, AssertionError, TypeError, AttributeError, ArithmeticError)
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,8 @@ def quantity(value: Any, dimension: str, name: str) -> Any:
     value : pint.Quantity, str, 0-d DataArray with units, timedelta; a bare number only for ``"dimensionless"``
         A finite, real scalar.
     dimension : str
-        A key of `DIMENSIONS`: time, angle, frequency, rate, spatial_frequency, speed, luminance, dimensionless; or a unit such as ``"mV"``.
+        A key of `DIMENSIONS`: time, angle, frequency, rate, spatial_frequency, speed, luminance, dimensionless; or a
+        unit such as ``"mV"``.
     name : str
         The argument's name, for the message.
 
@@ -102,14 +108,14 @@ def dimension_of(dimension: str) -> Dimension:
 
 
 def dimension_for(unit: str) -> str:
-    """The dimension that a value in ``unit`` belongs to where nothing else is said: a key of `DIMENSIONS`, or the unit itself.
+    """The dimension of a value in ``unit`` where nothing else is said: a key of `DIMENSIONS`, or the unit itself.
 
     Examples
     --------
     >>> dimension_for("ms"), dimension_for("Hz"), dimension_for("mV")
     ('time', 'rate', 'mV')
     """
-    order = ("dimensionless", "time", "angle", "rate", "spatial_frequency", "speed", "luminance")
+    order = ("dimensionless", "time", "angle", "rate", "spatial_frequency", "frequency", "speed", "luminance")
     return next((key for key in order if has_dimension(unit, key)), unit)
 
 
@@ -167,7 +173,7 @@ def parse_unit(text: Any, name: str) -> str:
     example = '"1", "cd/m^2", "s", "degree"'
     try:
         unit = registry.Unit(_spelled(text)) if isinstance(text, str) else registry.Unit(str(text))
-    except (pint.errors.PintError, ValueError, AssertionError, TypeError, AttributeError) as error:
+    except _UNREADABLE as error:
         message = explain(name, wanted="a unit that pint knows", got=repr(text), cure=f"one such as {example}")
         raise UnitError(message) from error
     return _unit_string(unit)
@@ -215,7 +221,7 @@ def _units_of(value: Any) -> Any:
     inner = getattr(value, "data", None) if hasattr(value, "dims") else None
     for candidate in (value, inner):
         if candidate is not None and hasattr(candidate, "magnitude") and hasattr(candidate, "units"):
-            return str(candidate.units)
+            return f"{candidate.units:C}"  # whatever format its registry prefers
     attrs = getattr(value, "attrs", None)
     if isinstance(attrs, dict) and "units" in attrs:
         return str(attrs["units"])
@@ -229,22 +235,34 @@ def _parse(value: Any, wanted: Dimension, name: str) -> Any:
     if isinstance(value, str):
         return _parse_text(value, wanted, name)
     if isinstance(value, datetime.timedelta | np.timedelta64):
-        return Quantity(float(np.timedelta64(value) / np.timedelta64(1, "ns")), "ns").to("s")
+        return _parse_timedelta(value, wanted, name)
     units = _units_of(value)
     if units is not None:
         inner = value.data if hasattr(value, "dims") else value
         return Quantity(getattr(inner, "magnitude", inner), registry.Unit(parse_unit(units, name)))
-    if isinstance(value, list | tuple) or _as_array(value).dtype.kind not in "iufc":
+    if isinstance(value, list | tuple) or hasattr(value, "data_vars"):
         raise UnitError(_refusal(value, wanted, name))
-    return Quantity(value, "")
+    number = _as_array(value)
+    if number.dtype.kind == "m" and number.ndim == 0:
+        return _parse_timedelta(number[()], wanted, name)
+    if number.dtype.kind not in "iufc":
+        raise UnitError(_refusal(value, wanted, name))
+    return Quantity(number[()], "")
+
+
+def _parse_timedelta(value: Any, wanted: Dimension, name: str) -> Any:
+    span = np.timedelta64(value)
+    if np.datetime_data(span.dtype)[0] in ("generic", "Y", "M"):  # no fixed length
+        raise UnitError(_refusal(value, wanted, name))
+    return Quantity(float(span / np.timedelta64(1, "ns")), "ns").to("s")
 
 
 def _parse_text(text: str, wanted: Dimension, name: str) -> Any:
-    if _ODD_TEXT.search(text):
+    if len(text) > _LONGEST_TEXT or not _NUMBER.match(text) or _ODD_TEXT.search(text):
         raise UnitError(_refusal(text, wanted, name))
     try:
         return Quantity(_spelled(text))
-    except (pint.errors.PintError, ValueError, AssertionError, TypeError, AttributeError) as error:
+    except _UNREADABLE as error:
         raise UnitError(_refusal(text, wanted, name)) from error
     except Exception as error:  # pint hands some texts to Python's tokenizer, which raises errors of its own
         if type(error).__module__ not in ("tokenize", "pint.util", "flexparser"):
@@ -255,9 +273,12 @@ def _parse_text(text: str, wanted: Dimension, name: str) -> Any:
 def _convert(parsed: Any, wanted: Dimension) -> Any:
     """``parsed`` in the wanted unit, or None where that cannot be: pint itself takes degrees for bare numbers."""
     rest, scale = parsed.units, 1.0
+    if wanted.unit == "1" and any(_root(registry.Unit(unit)) == {"radian": 1} for unit, _ in parsed.unit_items()):
+        return None  # "1 cycle/degree" is no number
     for unit, exponent in dict(parsed.unit_items()).items():
         single = registry.Unit(unit)
-        if exponent == 1 and wanted.cyclic and _root(single) == {"radian": 1} and rest != single:
+        # degrees count no cycles: "5 deg/s" where a frequency is wanted is a speed
+        if exponent == 1 and wanted.cyclic and unit in ("turn", "radian") and rest != single:
             scale *= Quantity(1.0, single).to("turn").magnitude
             rest = rest / single
         if exponent == 1 and wanted.counted and unit == "count":
@@ -269,7 +290,7 @@ def _convert(parsed: Any, wanted: Dimension) -> Any:
 
 
 def _root(unit: Any) -> dict[str, Any]:
-    return {name: power for name, power in Quantity(1.0, unit).to_root_units().unit_items()}
+    return dict(Quantity(1.0, unit).to_root_units().unit_items())
 
 
 def _scalar(number: Any, value: Any, wanted: Dimension, name: str) -> float:
@@ -295,13 +316,18 @@ def _refusal(value: Any, wanted: Dimension, name: str) -> str:
 
 def _shown(value: Any) -> str:
     if isinstance(value, str):
-        return repr(value)
+        return _short(repr(value))
     units = _units_of(value)
+    inner = value.data if hasattr(value, "dims") and not hasattr(value, "data_vars") else value
     if units is not None:
-        inner = value.data if hasattr(value, "dims") else value
-        return f"{getattr(inner, 'magnitude', inner)} {units}"
-    kind = "a bare number" if isinstance(value, int | float | np.number) else type(value).__name__
-    return f"{value!r} ({kind})"
+        return f"{_short(str(getattr(inner, 'magnitude', inner)))} {units}"
+    bare = isinstance(value, int | float | np.number) and not isinstance(value, bool | np.timedelta64)
+    return f"{_short(repr(inner))} ({'a bare number' if bare else type(value).__name__})"
+
+
+def _short(text: str) -> str:
+    one_line = " ".join(text.split())
+    return one_line if len(one_line) <= _LONGEST_TEXT else f"{one_line[:_LONGEST_TEXT]}..."
 
 
 def _cure(parsed: Any, wanted: Dimension, name: str) -> str:
@@ -337,6 +363,8 @@ def byte_count(value: Any, name: str) -> int:
 
     wanted, cure = "a positive number of bytes", f'{name}="2 GiB"'
     try:
+        if isinstance(value, bool):
+            raise TypeError("a truth value")
         count = int(parse_bytes(value)) if isinstance(value, str) else int(operator.index(value))
     except (ValueError, TypeError) as error:
         raise UnitError(explain(name, wanted=wanted, got=repr(value), cure=cure)) from error

@@ -1,4 +1,7 @@
-"""The parts of a model: values with units (`Parameter`, `Derived`), what is carried in time (`State`), and names for all (`Namespace`)."""
+"""The parts of a model.
+
+Values with units (`Parameter`, `Derived`), what is carried in time (`State`), and names for all (`Namespace`).
+"""
 
 from convis_xr.parameters.derived import Derived
 from convis_xr.parameters.namespace import Namespace

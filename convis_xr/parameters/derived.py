@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from torch.utils._pytree import tree_map
 
 from convis_xr.errors import ParameterError, explain
 
@@ -13,7 +16,7 @@ from convis_xr.errors import ParameterError, explain
 class Derived:
     """A value computed from parameters, recomputed when one of them changes.
 
-    Acts as a tensor in torch functions and is differentiable in what it depends on.
+    Acts as a tensor in torch functions and arithmetic, and is differentiable in what it depends on.
 
     Parameters
     ----------
@@ -44,6 +47,7 @@ class Derived:
         self._dependencies = dict(dependencies)
         self._seen: dict[str, Any] | None = None
         self._result: Any = None
+        self._version = 0
 
     @property
     def dependencies(self) -> Mapping[str, Any]:
@@ -79,10 +83,11 @@ class Derived:
         )
         if with_gradient:
             return self.func(**inputs)  # a cached graph could be walked back only once
-        if self._seen is None or not _same(self._seen, inputs):
-            with torch.no_grad():
+        if self._seen is None or not _same(self._seen, inputs) or _version(self._result) != self._version:
+            with torch.inference_mode(False), torch.no_grad():
                 self._result = self.func(**inputs)
             self._seen = {name: _snapshot(value) for name, value in inputs.items()}
+            self._version = _version(self._result)
         return self._result
 
     @property
@@ -94,9 +99,14 @@ class Derived:
     def __torch_function__(
         cls, func: Callable[..., Any], types: Any, args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        plain = [value.get() if isinstance(value, Derived) else value for value in args]
-        named = {name: value.get() if isinstance(value, Derived) else value for name, value in (kwargs or {}).items()}
+        plain, named = tree_map(_plain, (tuple(args), dict(kwargs or {})))
         return func(*plain, **named)
+
+    def __neg__(self) -> torch.Tensor:
+        return -torch.as_tensor(self.get())
+
+    def __float__(self) -> float:
+        return float(torch.as_tensor(self.get()).detach())
 
     def __repr__(self) -> str:
         return f"Derived({', '.join(self._dependencies)})"
@@ -109,8 +119,30 @@ class Derived:
         return found
 
 
+def _plain(value: Any) -> Any:
+    return value.get() if isinstance(value, Derived) else value
+
+
+def _operator(name: str) -> Callable[..., Any]:
+    def operate(self: Derived, *others: Any) -> Any:
+        return getattr(torch.as_tensor(self.get()), name)(*map(_plain, others))
+
+    operate.__name__ = name
+    return operate
+
+
+for _name in ("add", "sub", "mul", "truediv", "pow"):
+    setattr(Derived, f"__{_name}__", _operator(f"__{_name}__"))
+    setattr(Derived, f"__r{_name}__", _operator(f"__r{_name}__"))
+
+
+def _version(result: Any) -> int:
+    """How often a tensor was changed in place: whoever did so must not change what others get."""
+    return result._version if isinstance(result, torch.Tensor) and not result.is_inference() else 0
+
+
 def _snapshot(value: Any) -> Any:
-    return value.detach().clone() if isinstance(value, torch.Tensor) else value
+    return value.detach().clone() if isinstance(value, torch.Tensor) else copy.deepcopy(value)
 
 
 def _same(seen: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
@@ -120,4 +152,4 @@ def _same(seen: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
 def _equal(before: Any, now: Any) -> bool:
     if isinstance(before, torch.Tensor) and isinstance(now, torch.Tensor):
         return before.device == now.device and before.dtype == now.dtype and torch.equal(before, now)
-    return type(before) is type(now) and bool(before == now)
+    return type(before) is type(now) and bool(np.all(before == now))

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from convis_xr.errors import FormatError, ParameterError, explain
-from convis_xr.parameters.parameter import Parameter
+from convis_xr.parameters.parameter import Parameter, read_value
 from convis_xr.units import Quantity
 
 _UNITS = "units of every parameter"
@@ -24,7 +24,7 @@ def save(path: Any, parameters: Mapping[str, torch.nn.Parameter]) -> None:
     values = {name: parameter.detach().cpu().numpy() for name, parameter in parameters.items()}
     units = {name: unit_of_parameter(parameter) for name, parameter in parameters.items()}
     if target.suffix == ".npz":
-        np.savez(target, **values, **{_UNITS: np.array(json.dumps(units))})
+        _save_npz(target, {**values, _UNITS: np.array(json.dumps(units))})
     elif target.suffix == ".json":
         table = {name: {"value": values[name].tolist(), "units": units[name]} for name in values}
         target.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
@@ -80,7 +80,9 @@ def _set(parameter: torch.nn.Parameter, value: Any, name: str) -> None:
         # what get_parameters gave is in base units already
         parameter.set(Quantity(np.asarray(value)[()], parameter.units) if bare else value)
         return
-    data = torch.as_tensor(np.asarray(getattr(value, "magnitude", value))).to(parameter)
+    data = read_value(value, "dimensionless", name).to(parameter)
+    if not bool(torch.isfinite(data).all()):
+        raise ParameterError(explain(name, wanted="finite values", got="NaN or infinity", cure="finite values"))
     if data.shape != parameter.shape:
         got = f"shape {tuple(data.shape)}"
         raise ParameterError(
@@ -90,6 +92,14 @@ def _set(parameter: torch.nn.Parameter, value: Any, name: str) -> None:
         parameter.copy_(data)
 
 
+def _save_npz(target: Path, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
+    """`numpy.savez` takes names as keywords: a parameter called ``file`` would be its argument."""
+    with zipfile.ZipFile(target, "w") as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+
+
 def _load_npz(source: Path) -> dict[str, Any]:
     with np.load(source, allow_pickle=False) as archive:
         units = json.loads(str(archive[_UNITS]))
@@ -97,6 +107,8 @@ def _load_npz(source: Path) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise TypeError("a truth value")
     return np.array(value) if isinstance(value, list) else float(value)
 
 

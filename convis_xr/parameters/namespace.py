@@ -59,7 +59,7 @@ class Namespace(Mapping[str, Any]):
             return self._entries[path]
         below = {name[len(path) + 1 :]: value for name, value in self._entries.items() if name.startswith(path + ".")}
         if not below:
-            raise KeyError(path)
+            raise KeyError(self._unknown(path))
         return Namespace(below, f"{self._doc}, {path}" if self._doc else path)
 
     def __getattr__(self, name: str) -> Any:
@@ -67,8 +67,8 @@ class Namespace(Mapping[str, Any]):
             raise AttributeError(name)
         try:
             return self[name]
-        except KeyError:
-            raise AttributeError(self._unknown(name)) from None
+        except KeyError as error:
+            raise AttributeError(error.args[0]) from None
 
     def __setattr__(self, name: str, value: Any) -> None:
         self[name] = value
@@ -94,9 +94,8 @@ class Namespace(Mapping[str, Any]):
     def __repr__(self) -> str:
         lines = [f"{self._doc or 'Namespace'}"]
         for name, value in self._children():
-            lines.append(
-                f"  {name}: {', '.join(dir(value))}" if isinstance(value, Namespace) else f"  {name}: {value!r}"
-            )
+            below = ", ".join(child for child, _ in value._children()) if isinstance(value, Namespace) else repr(value)
+            lines.append(f"  {name}: {below}")
         return "\n".join(lines)
 
     def _children(self) -> list[tuple[str, Any]]:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from convis_xr.errors import ParameterError, explain
+from convis_xr.errors import ParameterError, UnitError, explain
 from convis_xr.options import get_option
-from convis_xr.units import Quantity, dimension_for, dimension_of, magnitude, quantity, unit_of
+from convis_xr.units import Quantity, dimension_for, dimension_of, is_bare, magnitude, quantity, unit_of
 
 Bounds = tuple[Any, Any]
 
@@ -17,7 +17,8 @@ Bounds = tuple[Any, Any]
 class Parameter(torch.nn.Parameter):
     """A value that a user sets and an optimizer fits.
 
-    A scalar is held in float64, in the base unit of its dimension (s, degree, Hz, ...); in ``forward`` it acts as that tensor.
+    A scalar is held in float64, in the base unit of its dimension (s, degree, Hz, ...); in ``forward`` it acts as that
+    tensor.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ class Parameter(torch.nn.Parameter):
     >>> tau = Parameter("10 ms", bounds=("0 ms", None), doc="time constant")
     >>> tau.value
     <Quantity(0.01, 'second')>
-    >>> float(tau.set("5 ms"))
+    >>> tau.set("5 ms").item()
     0.005
     """
 
@@ -72,14 +73,18 @@ class Parameter(torch.nn.Parameter):
         whole: bool = False,
         label: str = "value",
     ) -> Parameter:
+        """Read and check the value."""
         if dimension is None:
             dimension = value.dimension if isinstance(value, Parameter) else dimension_for(unit_of(value, label))
-        data = _read(value, dimension, label)
+        data = read_value(value, dimension, label)
         grad = (get_option("grad") if requires_grad is None else requires_grad) and not whole
         made = torch.Tensor._make_subclass(cls, data, grad)
         made.dimension, made.units = dimension, dimension_of(dimension).unit
         made.doc, made.source, made.whole, made.label = doc, source, whole, label
         low, high = (None if end is None else magnitude(end, dimension, "bounds") for end in bounds)
+        if low is not None and high is not None and not low <= high:
+            got = f"({low:g}, {high:g})"
+            raise ParameterError(explain("bounds", wanted="(low, high), low <= high", got=got, cure="exchange them"))
         made.bounds = (low, high)
         made._check(data)
         return made
@@ -95,8 +100,17 @@ class Parameter(torch.nn.Parameter):
         return self.value
 
     def set(self, value: Any) -> Parameter:
-        """Set the value in place; shape may change for arrays. Returns the parameter itself."""
-        data = _read(value, self.dimension, self.label).to(dtype=self.dtype, device=self.device)
+        """Set the value in place; an array may change its shape, not its number of axes. Returns the parameter.
+
+        Raises
+        ------
+        UnitError, ParameterError
+            As when it was made, and for another number of axes. The value is then left as it was.
+        """
+        data = read_value(value, self.dimension, self.label).to(dtype=self.dtype, device=self.device)
+        if data.ndim != self.ndim:
+            wanted, got = f"{self.ndim} axes, like {tuple(self.shape)}", f"shape {tuple(data.shape)}"
+            raise ParameterError(explain(self.label, wanted=wanted, got=got, cure="a value of that form"))
         self._check(data)
         with torch.no_grad():
             if data.shape == self.shape:
@@ -126,7 +140,7 @@ class Parameter(torch.nn.Parameter):
     def __int__(self) -> int:
         return int(self.detach())
 
-    def __repr__(self) -> str:
+    def __repr__(self) -> str:  # type: ignore[override]
         if self.ndim == 0:
             shown = f"{self.detach().item():.6g}" + ("" if self.units == "1" else f" {self.units}")
         else:
@@ -150,12 +164,29 @@ def _rebuild(data: torch.Tensor, requires_grad: bool, facts: dict[str, Any]) -> 
     return made
 
 
-def _read(value: Any, dimension: str, label: str) -> torch.Tensor:
+def _axes(array: Any, label: str) -> int:
+    """The number of axes of real numbers."""
+    try:
+        held = array if isinstance(array, torch.Tensor) else np.asarray(array)
+    except ValueError as error:
+        raise ParameterError(explain(label, wanted="numbers on a grid", got=str(error), cure="pad rows")) from error
+    real = not held.is_complex() if isinstance(held, torch.Tensor) else held.dtype.kind in "biuf"
+    if held.ndim and not real:
+        raise ParameterError(explain(label, wanted="real numbers", got=str(held.dtype), cure="the real part"))
+    return held.ndim
+
+
+def read_value(value: Any, dimension: str, label: str) -> torch.Tensor:
     """The value as a tensor of its own: scalars in float64, arrays as they come (integers become floats)."""
-    if isinstance(value, str) or np.ndim(getattr(value, "magnitude", value)) == 0:
+    array = value.data if hasattr(value, "dims") else value
+    array = value.value.magnitude if isinstance(value, Parameter) else getattr(array, "magnitude", array)
+    if isinstance(value, str) or _axes(array, label) == 0:
         return torch.tensor(quantity(value, dimension, label).magnitude, dtype=torch.float64)
+    if is_bare(value) and dimension_of(dimension).unit != "1":
+        wanted = dimension_of(dimension)
+        cure = f'Quantity(array, "{wanted.unit}")'
+        raise UnitError(explain(label, wanted=wanted.wanted, got="an array without a unit", cure=cure))
     scale = magnitude(Quantity(1.0, unit_of(value, label)), dimension, label)
-    array = value.values if hasattr(value, "dims") else getattr(value, "magnitude", value)
     data = array.detach() if isinstance(array, torch.Tensor) else torch.from_numpy(np.array(array))
     floating = data if data.is_floating_point() else data.to(torch.get_default_dtype())
     return (floating * scale).clone()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 
@@ -17,7 +19,8 @@ class State:
     doc : str
         What it is.
     primed : bool
-        Whether it follows the input that is assumed before the first frame (`run(initial=)`); a membrane or a step counter does not.
+        Whether it follows the input that is assumed before the first frame (`run(initial=)`); a membrane or a step
+        counter does not.
 
     Examples
     --------
@@ -42,6 +45,10 @@ class State:
         """Replace the value. Returns the state itself."""
         self.value = None if value is None else compact(value)
         return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy has no part in the graph that computed the value."""
+        return {**self.__dict__, "value": None if self.value is None else self.value.detach().clone()}
 
     def __repr__(self) -> str:
         held = "not begun" if self.value is None else f"shape {tuple(self.value.shape)}"
