@@ -87,21 +87,29 @@ class NoisyLIF(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Spikes (batch, channel, time, y, x), uint8, of currents in Hz."""
-        step = 0 if self.step is None else int(self.step)
-        state = self.start_state(x) if self.potential is None else (self.potential, self.refractory)
-        counts, (self.potential, self.refractory) = noisy_lif(
-            x,
-            state,
-            g_leak=self.g_leak,
-            noise=self.noise,
-            refractory_mean=self.refractory_mean,
-            refractory_sd=self.refractory_sd,
-            dt=self.dt,
-            key=self.key,
-            step=step,
-        )
-        self.step = torch.tensor(step + x.shape[2])
+        counts, state = noisy_lif(x, self.begun(x), dt=self.dt, key=self.key, step=self.next_step, **self.constants)
+        self.keep(state, x.shape[2])
         return counts
+
+    @property
+    def constants(self) -> dict[str, Any]:
+        """Parameters by the names of the kernel."""
+        names = ("g_leak", "noise", "refractory_mean", "refractory_sd")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def next_step(self) -> int:
+        """Absolute index of the next sample."""
+        return 0 if self.step is None else int(self.step)
+
+    def begun(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Membrane and refractory time (batch, channel, y, x) before the first sample of ``x``."""
+        return self._start(x) if self.potential is None else (self.potential, self.refractory)
+
+    def keep(self, state: tuple[Tensor, Tensor], steps: int) -> None:
+        """Go on by so many steps, with this state."""
+        self.step = torch.tensor(self.next_step + steps)
+        self.potential, self.refractory = state
 
     @property
     def key(self) -> tuple[int, int]:
@@ -111,14 +119,13 @@ class NoisyLIF(Layer):
         seed = self.seed if context is None or context.seed is None else context.seed
         return key_of(seed, path)
 
-    def start_state(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Membrane and refractory time before the first sample of ``x``."""
+    def footprint(self, sampling: Sampling) -> Footprint:
+        """A membrane never surely forgets, since spikes are discrete; no reach in space."""
+        return Footprint(memory=float("inf"))
+
+    def _start(self, x: Tensor) -> tuple[Tensor, Tensor]:
         rest = torch.zeros_like(x[:, :, 0])
         if not self.random_init:
             return rest, rest.clone()
         cells = torch.arange(rest.numel(), device=x.device).view(rest.shape)
         return random_potential(cells, key=self.key, dtype=x.dtype), rest
-
-    def footprint(self, sampling: Sampling) -> Footprint:
-        """A membrane never surely forgets, since spikes are discrete; no reach in space."""
-        return Footprint(memory=float("inf"))

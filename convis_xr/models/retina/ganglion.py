@@ -9,6 +9,7 @@ from torch import Tensor
 
 from convis_xr.filters.gaussian import in_pixels, radius
 from convis_xr.footprint import Footprint
+from convis_xr.kernels.ganglion import ganglion_spikes
 from convis_xr.kernels.gaussian import gaussian_blur
 from convis_xr.kernels.nonlinearity import ganglion_nonlinearity
 from convis_xr.kernels.recursion import partial_high_pass
@@ -19,6 +20,8 @@ from convis_xr.sampling import Sampling
 from convis_xr.spiking import NoisyLIF
 
 _SOURCE = "Wohrer & Kornprobst 2009, eqs. 12-16"
+
+_CONSTANTS = ("sign", "transient_tau", "transient_weight", "threshold", "baseline", "slope")
 
 #: what a layer can give, in the order in which it is computed
 STAGES = ("transient", "current", "spikes")
@@ -117,6 +120,8 @@ class Ganglion(Layer):
 
     def stages(self, x: Tensor, wanted: Collection[str]) -> dict[str, Tensor]:
         """Those of `STAGES` that are wanted."""
+        if tuple(wanted) == ("spikes",) and self.spikes is not None and float(self.pooling_sigma) == 0:
+            return {"spikes": self._spikes_at_once(x, self.spikes)}
         state = self.start_frame(x) if self.low_pass is None else self.low_pass
         transient, self.low_pass = partial_high_pass(x, state, self.transient_tau, self.transient_weight, self.dt)
         made = {"transient": transient}
@@ -128,6 +133,21 @@ class Ganglion(Layer):
         if "spikes" in wanted and self.spikes is not None:
             made["spikes"] = self.spikes(made["current"])
         return {stage: made[stage] for stage in wanted}
+
+    def _spikes_at_once(self, x: Tensor, cell: NoisyLIF) -> Tensor:
+        """All stages in one pass over memory: nothing between them has to be kept."""
+        low_pass = self.start_frame(x) if self.low_pass is None else self.low_pass
+        counts, (self.low_pass, *membrane) = ganglion_spikes(
+            x,
+            (low_pass, *cell.begun(x)),
+            **{name: getattr(self, name) for name in _CONSTANTS},
+            **cell.constants,
+            dt=self.dt,
+            key=cell.key,
+            step=cell.next_step,
+        )
+        cell.keep((membrane[0], membrane[1]), x.shape[2])
+        return counts
 
     def footprint(self, sampling: Sampling) -> Footprint:
         """Transient, pool, and a membrane that never surely forgets."""
