@@ -17,7 +17,7 @@ from convis_xr.module import Module
 from convis_xr.options import get_option
 from convis_xr.parameters import Parameter
 from convis_xr.sampling import Sampling
-from convis_xr.tensors import block_to_tensor, output_labels
+from convis_xr.tensors import block_to_tensor, compute_dtype, output_labels
 from convis_xr.units import is_bare, magnitude
 
 
@@ -77,6 +77,11 @@ class Layer(Module):
     def footprint(self, sampling: Sampling) -> Footprint:
         """How far an output looks into the past and the neighbourhood; by default nothing is promised."""
         return UNKNOWN
+
+    def working_arrays(self, outputs: Sequence[str]) -> float:
+        """How many arrays as large as the input are alive at once, at most, while ``outputs`` are computed; for planning."""
+        leaves = sum(1 for module in self.modules() if next(module.children(), None) is None)
+        return 2 + 2 * leaves
 
     # --- what a subclass uses in forward --------------------------------------------------------------------
 
