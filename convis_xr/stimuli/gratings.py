@@ -84,6 +84,7 @@ def moving_grating(
     per_degree = at_least(spatial_frequency, "spatial_frequency", "spatial_frequency")
     hertz = _temporal(temporal_frequency, speed, per_degree)
     cycles = _Cycles(canvas, per_degree, hertz, direction, phase)
+    canvas.warn_if_aliased(hertz, cycles.per_degree)
     amount = canvas.modulation(contrast)
     signal = partial(
         _drift, cycles=cycles.in_space, per_step=hertz * canvas.dt, waveform=choice(waveform, WAVEFORMS, "waveform")
@@ -150,6 +151,7 @@ def counterphase_grating(
     per_degree = at_least(spatial_frequency, "spatial_frequency", "spatial_frequency")
     hertz = at_least(temporal_frequency, "frequency", "temporal_frequency")
     cycles = _Cycles(canvas, per_degree, hertz, direction, phase)
+    canvas.warn_if_aliased(hertz, cycles.per_degree)
     amount = canvas.modulation(contrast)
     signal = partial(
         _reverse, cycles=cycles.in_space, per_step=hertz * canvas.dt, waveform=choice(waveform, WAVEFORMS, "waveform")
@@ -163,8 +165,8 @@ class _Cycles:
     def __init__(self, canvas: Canvas, per_degree: float, hertz: float, direction: Any, phase: Any) -> None:
         degrees, offset = magnitude(direction, "angle", "direction"), magnitude(phase, "angle", "phase")
         f_y, f_x = per_degree * np.sin(np.deg2rad(degrees)), per_degree * np.cos(np.deg2rad(degrees))
-        canvas.warn_if_aliased(hertz, (f_y, f_x))
         y, x = canvas.plane
+        self.per_degree = (f_y, f_x)
         self.in_space = (f_y * y + offset / 360.0, f_x * x)
         self.attrs = {
             "spatial_frequency": text(per_degree, "spatial_frequency").replace("1/", "cycle/"),
