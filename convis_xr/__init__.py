@@ -61,7 +61,8 @@ _after_import("xarray", lambda: importlib.import_module("convis_xr.accessor"))
 if TYPE_CHECKING:
     from convis_xr import analysis, filters, io, models, plotting, spiking, stimuli, units
     from convis_xr.contract import as_stimulus
-    from convis_xr.engine import plan, run
+    from convis_xr.engine import plan as plan
+    from convis_xr.engine import run as run
     from convis_xr.errors import ContractError, ConvisError, FormatError, ParameterError, ResumeError, UnitError
     from convis_xr.io import open_stimulus
     from convis_xr.layer import Layer
