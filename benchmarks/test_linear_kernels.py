@@ -48,7 +48,7 @@ def test_low_pass(benchmark: BenchmarkFixture, movie: Tensor) -> None:
 
 
 def test_gamma_low_pass(benchmark: BenchmarkFixture, movie: Tensor) -> None:
-    state = movie[:, :, :3].transpose(0, 2).transpose(1, 2).contiguous()
+    state = movie[0, 0, :3, None, None].clone()
     measure(benchmark, lambda: gamma_low_pass(movie, state, 0.01, 2, DT), movie.numel())
 
 

@@ -12,9 +12,26 @@ from torch import Tensor
 
 from .padding import replicate_edges
 
+# Samples of a kernel in time alone that are transformed at once.
+_SAMPLES = 2**21
+
 
 def convolve(past: Tensor, weight: Tensor) -> Tensor:
     """Compute what ``reference.causal_convolution`` defines."""
+    lag, height, width = weight.shape[2:]
+    if height == width == 1:
+        # Pixels do not meet: a few rows at a time, so that the spectra of a long kernel do not fill the memory.
+        rows = max(1, _SAMPLES // ((lag - 1 + block_length(lag)) * past.shape[4]))
+        return torch.cat([_convolve(slab, weight) for slab in past.split(rows, dim=3)], dim=3)
+    return _convolve(past, weight)
+
+
+def block_length(lag: int) -> int:
+    """Say how many steps one block yields: twice the kernel's length, so that a third of the work is thrown away."""
+    return max(2 * lag, 32)
+
+
+def _convolve(past: Tensor, weight: Tensor) -> Tensor:
     lag, height, width = weight.shape[2:]
     steps, block = past.shape[2] - lag + 1, block_length(lag)
     sizes = (lag - 1 + min(block, steps), past.shape[3] + height - 1, past.shape[4] + width - 1)
@@ -30,8 +47,3 @@ def convolve(past: Tensor, weight: Tensor) -> Tensor:
         product = sum(seen[:, None, i] * spectrum[:, i] for i in range(weight.shape[1]))
         pieces.append(torch.fft.irfftn(product, s=lengths, dim=axes)[:, :, lag - 1 : lag - 1 + stop - start][valid])
     return torch.cat(pieces, dim=2)
-
-
-def block_length(lag: int) -> int:
-    """Say how many steps one block yields: twice the kernel's length, so that a third of the work is thrown away."""
-    return max(2 * lag, 32)

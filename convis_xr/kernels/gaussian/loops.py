@@ -8,6 +8,7 @@ its numbers depend neither on the other frames nor on the number of threads.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from ..compiled import compiled_fused
 from ..memory import empty_like
-from ..scalars import Scalar
+from ..scalars import Scalar, number
 from ..threads import parallel, split
 from .banded import matrix
 from .rows import VECTOR_BYTES, combine
@@ -30,7 +31,7 @@ def blur(x: Tensor, sigma_px: tuple[Scalar, Scalar]) -> Tensor:
     shape = (math.prod(x.shape[:-2]), *x.shape[-2:])
     frames, out = x.numpy().reshape(shape), y.numpy().reshape(shape)
     (weights_y, first_y), (weights_x, first_x) = (
-        _band(sigma, n, frames.dtype) for sigma, n in zip(sigma_px, x.shape[-2:], strict=True)
+        _band(number(sigma), n, frames.dtype) for sigma, n in zip(sigma_px, x.shape[-2:], strict=True)
     )
     parallel(
         lambda span: _blur(frames, out, weights_y, first_y, weights_x, first_x, *span),
@@ -39,12 +40,13 @@ def blur(x: Tensor, sigma_px: tuple[Scalar, Scalar]) -> Tensor:
     return y
 
 
-def _band(sigma_px: Scalar, n: int, dtype: np.dtype) -> tuple[ndarray, ndarray]:
+@lru_cache(maxsize=64)
+def _band(sigma_px: float, n: int, dtype: np.dtype) -> tuple[ndarray, ndarray]:
     """Return the weights (n, taps) of each output pixel, and the first pixel (n,) that they belong to."""
     radius = gaussian_radius(sigma_px)
     taps = min(2 * radius + 1, n)
     first = np.clip(np.arange(n) - radius, 0, n - taps)
-    full = matrix(sigma_px, n).detach().numpy()
+    full = matrix(sigma_px, n).numpy()
     return np.take_along_axis(full, first[:, None] + np.arange(taps), axis=1).astype(dtype), first
 
 

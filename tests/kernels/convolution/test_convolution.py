@@ -12,7 +12,7 @@ from scipy.signal import fftconvolve, lfilter
 from torch import Tensor
 from torch.autograd import gradcheck
 
-from convis_xr.kernels.convolution import causal_convolution
+from convis_xr.kernels.convolution import causal_convolution, fourier
 from convis_xr.kernels.dispatch import force
 from tests.kernels.tolerance import assert_near
 
@@ -130,6 +130,13 @@ def test_any_cut_of_time_gives_the_same_numbers(
             pieces.append(y)
     assert relative(torch.cat(pieces, 2), whole) < 1e-6
     assert torch.equal(carried, end)
+
+
+def test_a_long_kernel_in_time_takes_a_few_rows_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, history, weight = example((1, 2, 40, 7, 3), (2, 2, 9, 1, 1))
+    whole, _ = causal_convolution(x, history, weight, method="fourier")
+    monkeypatch.setattr(fourier, "_SAMPLES", 2 * 40 * 3)
+    assert_near(causal_convolution(x, history, weight, method="fourier")[0], whole)
 
 
 @pytest.mark.parametrize("kernel", [(1, 1, 300, 1, 1), (1, 1, 30, 7, 7)])
