@@ -1,7 +1,8 @@
 """The decorators of every compiled loop, so that all are compiled by the same rules.
 
-numba keeps compiled code in ``__pycache__`` and compiles anew when the file of the function has changed. It does not see
-a change in another file whose functions are called: after such an edit remove ``convis_xr/kernels/**/__pycache__/*.nb?``.
+numba keeps compiled code in ``__pycache__`` and compiles anew when the file of the function has changed. It does not
+see a change in another file whose functions are called: after such an edit remove
+``convis_xr/kernels/**/__pycache__/*.nb?``.
 """
 
 from __future__ import annotations
