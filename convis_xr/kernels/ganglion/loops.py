@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..compiled import compiled, compiled_inline
-from ..lif.loops import GROUP, check, fire, room, step_of, tiles_of
+from ..lif.loops import GROUP, check, fire, log_of, room, step_of, tiles_of
 from ..lif.membrane import Membrane, Source
 from ..nonlinearity.loops import Nonlinearity, current_of
 from ..philox.counters import TILE
@@ -61,7 +61,7 @@ def ganglion_spikes(
 def _run(  # type: ignore[no-untyped-def]
     x, counts, low, v, left, tiles, transient, nonlinearity, step, membrane, first, repeat, k0, k1
 ):
-    scratch = room(v)
+    scratch, log = room(v), log_of(0)
     currents = np.empty(TILE, v.dtype)
     for group in range(0, len(tiles), GROUP):
         for k in range(x.shape[1]):
@@ -71,7 +71,7 @@ def _run(  # type: ignore[no-untyped-def]
                 _drive(x[unit, k, start:stop], low[unit, start:stop], drive, transient, nonlinearity)
                 failed = fire(
                     drive, counts[unit, k, start:stop], v[unit, start:stop], left[unit, start:stop],
-                    tile, step, membrane, first + k, repeat, k0, k1, scratch,
+                    tile, step, membrane, first + k, repeat, k0, k1, scratch, log,
                 )  # fmt: skip
                 if failed >= 0:
                     return unit, k, start + failed, np.float64(drive[failed])

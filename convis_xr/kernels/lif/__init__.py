@@ -10,12 +10,12 @@ from torch import Tensor
 
 from .. import philox
 from ..dispatch import choose
-from ..philox.counters import CELLS, Key
+from ..philox.counters import CELLS, Key, words_of
 from ..scalars import Scalar, number
 from . import reference, steps
-from .membrane import START, Membrane, Source
+from .membrane import NOISE, START, Events, Membrane, Source
 
-__all__ = ["noisy_lif", "random_potential"]
+__all__ = ["Events", "noisy_lif", "noisy_lif_times", "random_potential"]
 
 
 def noisy_lif(
@@ -87,17 +87,77 @@ def noisy_lif(
     59
     """
     membrane = Membrane(number(g_leak), number(noise), number(refractory_mean), number(refractory_sd), float(dt))
+    counts, state, _ = _fire(current, state, cells, membrane, Source(key, int(step), int(repeat)), False)
+    return counts, state
+
+
+def noisy_lif_times(
+    current: Tensor,
+    state: tuple[Tensor, Tensor],
+    *,
+    g_leak: Scalar,
+    noise: Scalar,
+    refractory_mean: Scalar,
+    refractory_sd: Scalar,
+    dt: float,
+    key: Key,
+    step: int = 0,
+    cells: Tensor | None = None,
+    repeat: int = 0,
+) -> tuple[Tensor, tuple[Tensor, Tensor], Events]:
+    """Turn currents into spike counts and exact spike times.
+
+    Parameters, errors as for `noisy_lif`; counts and state have the same bits.
+
+    Returns
+    -------
+    counts, state
+        As `noisy_lif`.
+    events : Events of three Tensor (n,)
+        One entry for each spike, in the order of steps, cells and times: ``cell``, the flat index (batch, channel, y,
+        x) in the input; ``step``, absolute; ``offset``, the time since the beginning of the step [s], float64.
+
+    Examples
+    --------
+    >>> start = torch.zeros(1, 1, 1, 1)
+    >>> counts, _, events = noisy_lif_times(torch.full((1, 1, 3, 1, 1), 100.0), (start, start), g_leak=0.0, noise=0.0,
+    ...     refractory_mean=0.003, refractory_sd=0.0, dt=0.01, key=(0, 0))
+    >>> (events.step.double() * 0.01 + events.offset).round(decimals=4)
+    tensor([0.0100, 0.0230], dtype=torch.float64)
+    """
+    membrane = Membrane(number(g_leak), number(noise), number(refractory_mean), number(refractory_sd), float(dt))
+    return _fire(current, state, cells, membrane, Source(key, int(step), int(repeat)), True)
+
+
+def _fire(
+    current: Tensor,
+    state: tuple[Tensor, Tensor],
+    cells: Tensor | None,
+    membrane: Membrane,
+    source: Source,
+    recording: bool,
+) -> tuple[Tensor, tuple[Tensor, Tensor], Events]:
     current, cells = current.detach(), _cells(current, cells)
     _check(current, state, cells, membrane)
-    philox.counters.words_of(step + max(current.shape[2] - 1, 0), 0, 0, repeat)
-    philox.counters.words_of(step, 0, 0, repeat)
+    for step in (source.step, source.step + max(current.shape[2] - 1, 0)):
+        words_of(step, NOISE, repeat=source.repeat)
     potential, refractory = (part.detach() for part in state)
     route = choose("noisy_lif", current)
-    source = Source(key, int(step), int(repeat))
     if route == "reference":
         return _reference(current, potential, refractory, cells, membrane, source)
-    counts, *new = _module(route).noisy_lif(current, potential, refractory, cells, membrane, source)
-    return counts, (new[0], new[1])
+    events: list[Events] | None = [] if recording else None
+    counts, *new = _module(route).noisy_lif(current, potential, refractory, cells, membrane, source, events)
+    return counts, (new[0], new[1]), _in_order(events or [], current.device)
+
+
+def _in_order(parts: list[Events], device: torch.device) -> Events:
+    """Join events and sort them by step, cell and time."""
+    none = torch.empty(0, dtype=torch.int64, device=device)
+    cell, step, offset = (torch.cat(column) for column in zip(Events(none, none, none.double()), *parts, strict=True))
+    order = offset.argsort()
+    for column in (cell, step):  # the most important last: these sorts keep the order of equals
+        order = order[column[order].argsort(stable=True)]
+    return Events(cell[order], step[order], offset[order])
 
 
 def random_potential(cells: Tensor, *, key: Key, repeat: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -136,13 +196,16 @@ def _module(route: str) -> ModuleType:
 
 def _reference(
     current: Tensor, potential: Tensor, refractory: Tensor, cells: Tensor, membrane: Membrane, source: Source
-) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+) -> tuple[Tensor, tuple[Tensor, Tensor], Events]:
     flat = current.movedim(2, 0).flatten(1)
     v, left, index = (t.flatten().cpu().numpy() for t in (potential, refractory, cells))
-    counts, *state = reference.noisy_lif(flat.cpu().numpy(), v, left, index, membrane, source)
+    events: list[tuple[int, int, float]] = []
+    counts, *state = reference.noisy_lif(flat.cpu().numpy(), v, left, index, membrane, source, events)
     shape = (current.shape[2], *cells.shape)
     new = [torch.from_numpy(part).view(cells.shape).to(current) for part in state]
-    return torch.from_numpy(counts).view(shape).movedim(0, 2).to(current.device), (new[0], new[1])
+    columns = torch.tensor(events, dtype=torch.float64, device=current.device).view(-1, 3).unbind(1)
+    spikes = _in_order([Events(columns[0].long(), columns[1].long(), columns[2])], current.device)
+    return torch.from_numpy(counts).view(shape).movedim(0, 2).to(current.device), (new[0], new[1]), spikes
 
 
 def _cells(current: Tensor, cells: Tensor | None) -> Tensor:

@@ -19,9 +19,10 @@ from ..compiled import compiled, compiled_inline
 from ..philox.counters import BLOCKS, MASK, TILE
 from ..philox.loops import normal_of_cell, tile_of_normals, uniform_of_cell
 from ..threads import parallel, split
-from .membrane import BRIDGE, CERTAIN, MOST, NOISE, REFRACTORY, Membrane, Source, overflow, span_of
+from .membrane import BRIDGE, CERTAIN, MOST, NOISE, REFRACTORY, Events, Membrane, Source, overflow, span_of
 
 _U = np.uint32
+_LONGEST = TILE * MOST  # spikes that a tile can fire in a step
 GROUP = 8  # tiles that are taken through time together: their state stays in the nearest cache
 
 
@@ -40,7 +41,13 @@ class Step(NamedTuple):
 
 
 def noisy_lif(
-    current: Tensor, potential: Tensor, refractory: Tensor, cells: Tensor, membrane: Membrane, source: Source
+    current: Tensor,
+    potential: Tensor,
+    refractory: Tensor,
+    cells: Tensor,
+    membrane: Membrane,
+    source: Source,
+    events: list[Events] | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Compute what ``reference.noisy_lif`` defines, for a current (batch, channel, time, y, x)."""
     drive = current.contiguous().flatten(3).flatten(0, 1).numpy()
@@ -49,10 +56,14 @@ def noisy_lif(
     counts = np.empty(drive.shape, np.uint8)
     tiles = tiles_of(cells)
     step, key = step_of(membrane, drive.dtype), tuple(map(_U, source.key))
-    where = (np.int64(source.step), _U(source.repeat), *key)
+    where = (np.int64(source.step), _U(source.repeat), *key, events is not None)
     pieces = split(len(tiles), torch.get_num_threads())
     ends = parallel(lambda piece: _run(drive, counts, v, left, tiles[slice(*piece)], step, membrane, *where), pieces)
-    check(ends, cells, membrane, source)
+    check([end for end, _, _ in ends], cells, membrane, source)
+    if events is not None:
+        pixels = drive.shape[2]
+        for _, (unit, pixel, now), at in ((end, spikes.T, at) for end, spikes, at in ends):
+            events.append(Events(*map(torch.from_numpy, (unit * pixels + pixel, now.copy(), at))))
     return torch.from_numpy(counts).view(current.shape), potential, refractory
 
 
@@ -87,36 +98,59 @@ def tiles_of(cells: Tensor) -> NDArray[np.int64]:
 
 
 @compiled
-def _run(current, counts, v, left, tiles, step, membrane, first, repeat, k0, k1):  # type: ignore[no-untyped-def]
-    scratch = room(v)
+def _run(current, counts, v, left, tiles, step, membrane, first, repeat, k0, k1, recording):  # type: ignore[no-untyped-def]
+    scratch, log = room(v), log_of(_LONGEST if recording else 0)
+    end = (-1, -1, -1, 0.0)
     for group in range(0, len(tiles), GROUP):
         for k in range(current.shape[1]):
             for tile in tiles[group : group + GROUP]:
+                if recording:
+                    log = _with_room(log)
                 unit, start, stop = tile[2], tile[3], tile[3] + tile[4]
                 drive = current[unit, k, start:stop]
                 failed = fire(
                     drive, counts[unit, k, start:stop], v[unit, start:stop], left[unit, start:stop],
-                    tile, step, membrane, first + k, repeat, k0, k1, scratch,
+                    tile, step, membrane, first + k, repeat, k0, k1, scratch, log,
                 )  # fmt: skip
                 if failed >= 0:
-                    return unit, k, start + failed, np.float64(drive[failed])
-    return -1, -1, -1, 0.0
+                    end = (unit, k, start + failed, np.float64(drive[failed]))
+                    return end, log[0][:0], log[1][:0]
+    spikes, at, n = log
+    return end, spikes[: n[0]], at[: n[0]]
 
 
 @compiled
 def room(like):  # type: ignore[no-untyped-def]
-    """Return room for what a tile needs: its words and normals, membranes before the step, and marks."""
+    """Return room for what a tile needs: words, normals, membranes before the step, marks, and times of one cell."""
     words, normals = np.empty((4, BLOCKS), np.uint32), np.zeros((4, BLOCKS), like.dtype)
-    return words, normals, np.empty(TILE, like.dtype), np.empty(TILE, np.uint8)
+    return words, normals, np.empty(TILE, like.dtype), np.empty(TILE, np.uint8), np.empty(MOST + 1)
 
 
 @compiled
-def fire(drive, counts, v, left, tile, step, membrane, now, repeat, k0, k1, scratch):  # type: ignore[no-untyped-def]
+def log_of(n):  # type: ignore[no-untyped-def]
+    """Return room for n spikes: (movie, pixel, step) and time of each, and how many there are; for 0 none is logged."""
+    return np.empty((n, 3), np.int64), np.empty(n), np.zeros(1, np.int64)
+
+
+@compiled
+def _with_room(log):  # type: ignore[no-untyped-def]
+    """Return the log, or a longer copy, so that it has room for all that one tile can fire in a step."""
+    spikes, at, n = log
+    if n[0] + _LONGEST <= len(at):
+        return log
+    longer = log_of(2 * len(at) + _LONGEST)
+    longer[0][: n[0]], longer[1][: n[0]] = spikes[: n[0]], at[: n[0]]
+    longer[2][0] = n[0]
+    return longer
+
+
+@compiled
+def fire(drive, counts, v, left, tile, step, membrane, now, repeat, k0, k1, scratch, log):  # type: ignore[no-untyped-def]
     """Take one run of cells through one step; return the one whose count overflows, or -1.
 
-    ``tile`` is a row of `tiles_of`, and ``scratch`` comes from `room`.
+    ``tile`` is a row of `tiles_of`, ``scratch`` comes from `room`, and ``log`` from `log_of`.
     """
-    words, normals, before, marks = scratch
+    words, normals, before, marks, times = scratch
     block, head = tile[0], tile[1]
     low, high = _U(now & MASK), _U(now >> 32)
     if membrane.noise > 0:
@@ -129,12 +163,23 @@ def fire(drive, counts, v, left, tile, step, membrane, now, repeat, k0, k1, scra
         if marks[i]:
             n, end, rest = _follow(
                 np.float64(before[i]), np.float64(v[i]), np.float64(left[i]), np.float64(drive[i]), noise[i],
-                cell + i, membrane, low, high, repeat, k0, k1,
+                cell + i, membrane, low, high, repeat, k0, k1, times,
             )  # fmt: skip
             if n > MOST:
                 return i
             counts[i], v[i], left[i] = n, end, rest
+            if len(log[1]) > 0:
+                _note(log, n, tile[2], tile[3] + i, now, times)
     return -1
+
+
+@compiled
+def _note(log, count, unit, pixel, now, times):  # type: ignore[no-untyped-def]
+    spikes, at, n = log
+    for i in range(count):
+        spikes[n[0], 0], spikes[n[0], 1], spikes[n[0], 2] = unit, pixel, now
+        at[n[0]] = times[i]
+        n[0] += 1
 
 
 @compiled_inline
@@ -158,7 +203,7 @@ def _advance(drive, noise, counts, v, left, before, marks, step):  # type: ignor
 
 
 @compiled
-def _follow(v, end, left, drive, noise, cell, membrane, low, high, repeat, k0, k1):  # type: ignore[no-untyped-def]
+def _follow(v, end, left, drive, noise, cell, membrane, low, high, repeat, k0, k1, times):  # type: ignore[no-untyped-def]
     """Follow one cell through one step and its spikes, as ``reference.one_step`` does."""
     h = membrane.dt
     if left > 0.0:
@@ -174,6 +219,7 @@ def _follow(v, end, left, drive, noise, cell, membrane, low, high, repeat, k0, k
         elif math.isnan(end):
             return count, end, 0.0
         h -= _crossing_time(v, end, h, membrane.g_leak)
+        times[count] = membrane.dt - h
         left = membrane.refractory_mean
         if membrane.refractory_sd > 0.0:
             stream = _U(word | _U(REFRACTORY << 28))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from torch import Tensor
+
 from ..philox.counters import Key
 
 #: Streams of random numbers: membrane noise, crossings within a span, refractory times, membranes at the start.
@@ -33,6 +35,14 @@ class Source(NamedTuple):
     key: Key
     step: int
     repeat: int
+
+
+class Events(NamedTuple):
+    """Spikes one by one: flat index of the cell (n,), absolute step (n,), and time since its beginning (n,) [s]."""
+
+    cell: Tensor
+    step: Tensor
+    offset: Tensor
 
 
 class Span(NamedTuple):

@@ -22,6 +22,7 @@ def noisy_lif(
     cells: npt.NDArray[np.int64],
     membrane: Membrane,
     source: Source,
+    events: list[tuple[int, int, float]],
 ) -> tuple[npt.NDArray[np.uint8], Floats, Floats]:
     """Integrate the current of every cell and count its spikes (Wohrer & Kornprobst 2009, eq. 16).
 
@@ -37,6 +38,8 @@ def noisy_lif(
         Parameters.
     source : Source
         Which draws are used.
+    events : list of (cell, step, time)
+        Where all spikes are added.
 
     Returns
     -------
@@ -50,41 +53,46 @@ def noisy_lif(
     for i, cell in enumerate(cells):
         for k, drive in enumerate(current[:, i]):
             draw = _drawer(cell, source, source.step + k)
-            count, v[i], left[i] = one_step(v[i], left[i], float(drive), membrane, draw)
-            if count > MOST:
+            times, v[i], left[i] = one_step(v[i], left[i], float(drive), membrane, draw)
+            if len(times) > MOST:
                 raise overflow((i,), source.step + k, float(drive), membrane)
-            counts[k, i] = count
+            counts[k, i] = len(times)
+            events += [(i, source.step + k, time) for time in times]
     return counts, v, left
 
 
-def one_step(v: float, left: float, drive: float, membrane: Membrane, draw: Draw) -> tuple[int, float, float]:
-    """Follow one cell through one step; ``draw(stream, count)`` gives the random numbers."""
-    rest, count = membrane.dt, 0
+def one_step(v: float, left: float, drive: float, membrane: Membrane, draw: Draw) -> tuple[list[float], float, float]:
+    """Follow one cell through one step; ``draw(stream, count)`` gives the random numbers.
+
+    Returns the times of its spikes within the step, the membrane and what is left of the refractory period.
+    """
+    rest = membrane.dt
+    times: list[float] = []
     if left > 0:
         if left >= rest:
-            return 0, 0.0, left - rest
+            return times, 0.0, left - rest
         v, rest = 0.0, rest - left
-    while count <= MOST:
+    while len(times) <= MOST:
         span = span_of(membrane, rest)
         end = v * span.decay + drive * span.gain
         if membrane.noise > 0:
-            end += span.spread * draw(NOISE, count)
+            end += span.spread * draw(NOISE, len(times))
         if v < 1 and end < 1:  # below threshold at both ends: it may still have crossed in between, and come back
-            if not (span.bridge > 0 and draw(BRIDGE, count) < math.exp(-(1 - v) * (1 - end) / span.bridge)):
-                return count, end, 0.0
+            if not (span.bridge > 0 and draw(BRIDGE, len(times)) < math.exp(-(1 - v) * (1 - end) / span.bridge)):
+                return times, end, 0.0
             end = 2 - end  # the mirror image of the path after its crossing is as probable
         elif math.isnan(end):
-            return count, end, 0.0
+            return times, end, 0.0
         rest -= crossing_time(v, end, rest, membrane.g_leak)
         left = membrane.refractory_mean
         if membrane.refractory_sd > 0:
-            left += membrane.refractory_sd * draw(REFRACTORY, count)
+            left += membrane.refractory_sd * draw(REFRACTORY, len(times))
         left = max(left, 0.0)
-        count += 1
+        times.append(membrane.dt - rest)
         if left >= rest:
-            return count, 0.0, left - rest
+            return times, 0.0, left - rest
         v, rest = 0.0, rest - left
-    return count, v, 0.0
+    return times, v, 0.0
 
 
 def crossing_time(v: float, end: float, h: float, g_leak: float) -> float:

@@ -5,17 +5,23 @@ Cells that fire are followed through the rest of their step together, one spike 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from ..philox import steps as philox
-from .membrane import BRIDGE, CERTAIN, MOST, NOISE, REFRACTORY, Membrane, Source, overflow, span_of
+from .membrane import BRIDGE, CERTAIN, MOST, NOISE, REFRACTORY, Events, Membrane, Source, overflow, span_of
 
 
 def noisy_lif(
-    current: Tensor, potential: Tensor, refractory: Tensor, cells: Tensor, membrane: Membrane, source: Source
+    current: Tensor,
+    potential: Tensor,
+    refractory: Tensor,
+    cells: Tensor,
+    membrane: Membrane,
+    source: Source,
+    events: list[Events] | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Compute what ``reference.noisy_lif`` defines, for a current (batch, channel, time, y, x)."""
     counts = torch.zeros(current.shape, dtype=torch.uint8, device=current.device)
@@ -28,6 +34,8 @@ def noisy_lif(
             where = tuple(int(n) for n in torch.unravel_index(torch.tensor(i), cells.shape))
             raise overflow(where, source.step + k, float(step.drive[i]), membrane)
         counts[:, :, k] = count.view(cells.shape)
+        if events is not None:
+            events += step.events
     return counts, v.view(cells.shape), left.view(cells.shape)
 
 
@@ -40,6 +48,7 @@ class _Step:
     membrane: Membrane
     source: Source
     now: int
+    events: list[Events] = field(default_factory=list)
 
     def take(self, v: Tensor, left: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return counts, membranes, refractory times, and the cells whose counts overflow."""
@@ -75,6 +84,7 @@ class _Step:
                 break
             h = h - self._crossing_time(v, end, h)
             counts[at] += 1
+            self.events.append(Events(at, torch.full_like(at, self.now), self.membrane.dt - h))
             quiet = torch.full_like(h, self.membrane.refractory_mean)
             if self.membrane.refractory_sd > 0:
                 quiet = (quiet + self.membrane.refractory_sd * self._draw(REFRACTORY, span, at).double()).clamp(min=0)

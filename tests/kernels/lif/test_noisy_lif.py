@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from convis_xr.kernels import dispatch
-from convis_xr.kernels.lif import noisy_lif, random_potential
+from convis_xr.kernels.lif import noisy_lif, noisy_lif_times, random_potential
 from convis_xr.kernels.philox import key_of
 from tests.kernels.tolerance import assert_near
 
@@ -282,3 +282,59 @@ def test_a_state_or_current_of_another_kind_is_refused():
         noisy_lif(current, (rest(current)[0], torch.zeros(1, 1, 1, 2)), **LIVELY)
     with pytest.raises(ValueError, match="current: wanted a floating point tensor"):
         noisy_lif(current[0], rest(current), **LIVELY)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+@pytest.mark.parametrize("step", [0, 2**40])
+def test_spike_times_belong_to_the_counts(route, step):
+    current = lively()
+    with dispatch.force(route):
+        expected, state = noisy_lif(current, rest(current), **LIVELY, step=step)
+        counts, end, events = noisy_lif_times(current, rest(current), **LIVELY, step=step)
+    assert torch.equal(counts, expected)
+    assert all(torch.equal(one, other) for one, other in zip(state, end, strict=True))
+    counted = torch.zeros_like(counts).movedim(2, 0).flatten(1)
+    counted.index_put_((events.step - step, events.cell), torch.tensor(1, dtype=torch.uint8), accumulate=True)
+    assert torch.equal(counted, counts.movedim(2, 0).flatten(1))
+    assert ((events.offset >= 0) & (events.offset <= 0.004)).all()
+
+
+@pytest.mark.parametrize("route", ["torch", "compiled"])
+def test_spike_times_are_those_of_the_reference(route):
+    current = lively()
+    with dispatch.force("reference"):
+        *_, expected = noisy_lif_times(current, rest(current), **LIVELY)
+    with dispatch.force(route):
+        *_, events = noisy_lif_times(current, rest(current), **LIVELY)
+    assert torch.equal(events.cell, expected.cell)
+    assert torch.equal(events.step, expected.step)
+    torch.testing.assert_close(events.offset, expected.offset, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_without_noise_spike_times_are_the_closed_form(route):
+    current = constant(80.0, 30)
+    with dispatch.force(route):
+        *_, events = noisy_lif_times(current, rest(current), **(PUBLISHED | {"noise": 0.0}), dt=0.007)
+    times = events.step.double() * 0.007 + events.offset
+    period = math.log(1.6 / 0.6) / 50 + 0.003
+    expected = (torch.arange(len(times), dtype=torch.float64) + 1) * period - 0.003
+    assert len(times) == math.floor((30 * 0.007 + 0.003) / period)
+    torch.testing.assert_close(times, expected, rtol=0, atol=1e-12)
+
+
+def test_a_long_log_of_spikes_grows():
+    current = constant(5000.0, 10, 400)
+    parameters = PUBLISHED | {"refractory_mean": 0.0, "noise": 0.0, "g_leak": 0.0}
+    counts, _, events = noisy_lif_times(current, rest(current), **parameters, dt=0.01)
+    assert len(events.offset) == counts.long().sum() > 190_000
+    assert (events.cell[:40] == 0).all()
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_silence_has_no_events(route):
+    current = constant(0.0, 3, 2)
+    with dispatch.force(route):
+        *_, events = noisy_lif_times(current, rest(current), **(PUBLISHED | {"noise": 0.0}), dt=0.01)
+    assert [len(column) for column in events] == [0, 0, 0]
+    assert [column.dtype for column in events] == [torch.int64, torch.int64, torch.float64]
