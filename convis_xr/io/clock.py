@@ -63,7 +63,7 @@ class Clock:
             if self.count == 1 or isinstance(film.xindexes.get(dims.TIME), RangeIndex):
                 raise
             return False
-        ends = _stamps(film.isel({dims.TIME: [0, -1]}))
+        ends = _stamps(film.isel({dims.TIME: [0, self.count - 1]}))
         self.start = float(ends[0])
         # by the ends, since `Sampling` rounds: after hours that would be another frame
         self._step = (float(ends[1]) - self.start) / (self.count - 1) if self.count > 1 else step

@@ -94,9 +94,9 @@ def calibrate(stimulus: Any, table: xr.DataArray) -> xr.DataArray:
     --------
     >>> from convis_xr.contract import as_stimulus
     >>> film = as_stimulus(np.array([0, 51, 255], np.uint8), dt="40 ms", units="1", valid_range=(0, 255))
-    >>> table = xr.DataArray([0.1, 20.1, 120.1], {"level": [0, 102, 255]}, attrs={"units": "cd/m^2"})
+    >>> table = xr.DataArray([0.0, 20.0, 120.0], {"level": [0, 102, 255]}, attrs={"units": "cd/m^2"})
     >>> calibrate(film, table).values
-    array([  0.1,  10.1, 120.1], dtype=float32)
+    array([  0.,  10., 120.], dtype=float32)
     """
     levels, limits = _levels(stimulus)
     grid, measured, unit = _table(table, limits)

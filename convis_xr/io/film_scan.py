@@ -70,8 +70,14 @@ def scan_film(path: Path) -> FilmScan:
         Empty, truncated, no film, or with fewer frames than its header says.
     """
     av = needed("av", "video")
-    if path.stat().st_size == 0:
+    size = path.stat().st_size
+    if size == 0:
         raise bad_file(path, "a film", "an empty file")
+    if path.suffix.lower() == ".gif":  # FFmpeg decodes what is there of a gif, without a word
+        with path.open("rb") as file:
+            file.seek(max(0, size - 1024))
+            if not file.read().rstrip(b"\0").endswith(b";"):
+                raise bad_file(path, "a whole gif, which ends with ';'", "another end, as of a truncated file")
     try:
         with av.open(str(path)) as container:
             if not container.streams.video:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import dask.array as da
@@ -93,9 +94,8 @@ def resample(
         meta=np.empty((0,) * film.ndim, resampled.dtype),
         inline_array=True,
     )
-    made = xr.DataArray(data, _coordinates(film, resampled.shape, clock, step, pixel), film.dims, film.name)
-    made.attrs.update(film.attrs)
-    return made
+    made = xr.DataArray(data, _coordinates(film, resampled.shape, clock, step, pixel), film.dims, attrs=film.attrs)
+    return made.rename(film.name)
 
 
 @dataclass(frozen=True)
@@ -167,9 +167,8 @@ class Resampled:
     def _pictures(self, needed: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """These frames of the film on the new grid of pixels, read in one stretch where they lie together."""
         together = needed[-1] - needed[0] < 2 * len(needed)
-        picked = slice(int(needed[0]), int(needed[-1]) + 1) if together else needed
-        frames: np.ndarray[Any, Any] = self._film.isel({dims.TIME: picked}).data.compute(scheduler="synchronous")
         axis = self._film.dims.index(dims.TIME)
+        frames = self._read(int(needed[0]), int(needed[-1]) + 1, axis) if together else self._computed(needed)
         if together and len(needed) < frames.shape[axis]:
             frames = frames.take(needed - needed[0], axis=axis)
         if self._regrid.rows is None:
@@ -181,9 +180,21 @@ class Resampled:
         return made.reshape(*frames.shape[:-2], *self._regrid.shape)
 
 
+    def _read(self, first: int, last: int, axis: int) -> np.ndarray[Any, Any]:
+        """Frames in a row, block after block: dask would take the blocks in any order, and a decoder go back and forth."""
+        borders = np.cumsum((0, *self._film.chunksizes[dims.TIME]))
+        inside = borders[np.searchsorted(borders, first, side="right") : np.searchsorted(borders, last)]
+        parts = [self._computed(slice(*ends)) for ends in pairwise([first, *inside.tolist(), last])]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=axis)
+
+    def _computed(self, picked: Any) -> np.ndarray[Any, Any]:
+        frames: np.ndarray[Any, Any] = self._film.isel({dims.TIME: picked}).data.compute(scheduler="synchronous")
+        return frames
+
+
 def _film(stimulus: Any) -> tuple[xr.DataArray, Clock]:
     """The film in canonical order, and its clock; all but even time stamps is checked."""
-    film = stimulus if isinstance(stimulus, xr.Dataset) else dequantified(stimulus)
+    film = dequantified(stimulus) if isinstance(stimulus, xr.DataArray) else stimulus
     if isinstance(film, xr.DataArray) and film.sizes.get(dims.TIME, 0) > 1 and dims.TIME in film.coords:
         clock = Clock(film)
         first = film.isel({dims.TIME: slice(0, 1)})

@@ -32,6 +32,7 @@ def to_npy(stimulus: Any, path: str | os.PathLike[str], *, overwrite: bool = Fal
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> from convis_xr.contract import as_stimulus
     >>> film = as_stimulus(np.arange(12.0).reshape(3, 2, 2), dt="40 ms", pixel_size="0.1 deg", units="1")
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -71,6 +72,7 @@ def to_inr(stimulus: Any, path: str | os.PathLike[str], *, overwrite: bool = Fal
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> from convis_xr.contract import as_stimulus
     >>> film = as_stimulus(np.zeros((3, 2, 2), np.float32), dt="40 ms", pixel_size="0.1 deg", units="1")
     >>> with tempfile.TemporaryDirectory() as folder:

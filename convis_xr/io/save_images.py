@@ -50,6 +50,7 @@ def to_images(
     Examples
     --------
     >>> import tempfile
+    >>> from pathlib import Path
     >>> from convis_xr.contract import as_stimulus
     >>> film = as_stimulus(np.zeros((2, 8, 8), np.uint8), dt="40 ms", pixel_size="0.1 deg", units="1")
     >>> with tempfile.TemporaryDirectory() as folder:

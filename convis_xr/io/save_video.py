@@ -100,7 +100,7 @@ def _coding(path: Path, film: xr.DataArray, quality: int) -> _Coding:
     match path.suffix.lower():
         case ".mp4":  # players want 4:2:0, which cannot have odd sizes
             pixels = "yuv420p" if even else ("yuv444p" if colour else "gray")
-            return _Coding("libx264", pixels, {"crf": str(quality)})
+            return _Coding("libx264", pixels, {"crf": str(quality), "preset": "veryfast"})
         case ".avi":
             return _Coding("ffv1", "bgr0" if colour else "gray", {})
         case ".gif":

@@ -86,10 +86,10 @@ class VideoReader(FrameReader):
         if self._container is None or key == 0:
             self._close()
             self._container = av.open(str(self.path))
+            self._container.streams.video[0].thread_type = "AUTO"
+            # a damaged frame is an error, not a picture that was made up
+            self._container.streams.video[0].codec_context.options = {"err_detect": "explode"}
         stream = self._container.streams.video[0]
-        stream.thread_type = "AUTO"
-        # a damaged frame is an error, not a picture that was made up
-        stream.codec_context.options = {"err_detect": "explode"}
         if key:
             self._container.seek(int(self._scan.ticks[key]), stream=stream, backward=True)
         self._decoded, self._at = self._container.decode(stream), key - 1
