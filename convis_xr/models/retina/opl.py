@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from torch import Tensor
 
 from convis_xr.errors import ContractError, explain
 from convis_xr.filters import PartialHighPass, SpaceTimeLowPass
 from convis_xr.footprint import Footprint
+from convis_xr.kernels.opponency import weighted_difference
 from convis_xr.layer import Layer
 from convis_xr.models.retina.config import OPLConfig
 from convis_xr.parameters import Parameter
@@ -69,13 +72,19 @@ class OPL(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Current of (batch, channel, time, y, x)."""
-        center, surround = self.parts(x)
-        return center - surround
+        return self.parts(x, ("opl",))["opl"]
 
-    def parts(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Centre and weighted surround, whose difference is the output."""
-        center = self.center(self.undershoot(x * (self.amplification / self.range_of_input()).to(x.dtype)))
-        return center, self.surround(center) * self.surround_weight.to(x.dtype)
+    def parts(self, x: Tensor, wanted: Collection[str]) -> dict[str, Tensor]:
+        """Output ``opl``, and where wanted ``center`` and weighted ``surround``, whose difference it is."""
+        center = self.center(self.undershoot(x))
+        surround = self.surround(center)
+        gain = self.amplification / self.range_of_input()
+        made = {"opl": weighted_difference(center, surround, gain, self.surround_weight)}
+        if "center" in wanted:
+            made["center"] = center * gain.to(x.dtype)
+        if "surround" in wanted:
+            made["surround"] = surround * (gain * self.surround_weight).to(x.dtype)
+        return made
 
     def range_of_input(self) -> float:
         """The range that the amplification refers to."""

@@ -130,10 +130,12 @@ class Retina(Layer):
         made: dict[str, Tensor] = {}
         signal = x
         if self.opl is not None:
-            signal = self._outer(signal, wanted, made)
+            made |= self.opl.parts(signal, wanted)
+            signal = made["opl"] if "opl" in wanted else made.pop("opl")
         if self.bipolar is not None and self._reaches_beyond_opl(wanted):
             signal, adaptation = self.bipolar.follow(signal, with_adaptation="adaptation" in wanted)
-            made["bipolar"] = signal
+            if "bipolar" in wanted:
+                made["bipolar"] = signal
             if adaptation is not None:
                 made["adaptation"] = adaptation
         for name in self.ganglion_names:
@@ -152,14 +154,6 @@ class Retina(Layer):
         for name in self.ganglion_names:
             beside = beside.beside(self._ganglion(name).footprint(sampling))
         return whole.then(beside)
-
-    def _outer(self, x: Tensor, wanted: Sequence[str], made: dict[str, Tensor]) -> Tensor:
-        assert self.opl is not None
-        center, surround = self.opl.parts(x)
-        signal = center - surround
-        parts = {"center": center, "surround": surround, "opl": signal}
-        made.update({name: part for name, part in parts.items() if name in wanted})
-        return signal
 
     def _reaches_beyond_opl(self, wanted: Sequence[str]) -> bool:
         return bool(set(wanted) - {"center", "surround", "opl"})
