@@ -1,0 +1,124 @@
+"""How a result lies in a zarr store: arrays, coordinates, attributes, and the final state in a group of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+import zarr
+from xarray.indexes import RangeIndex
+from zarr.codecs import BloscCodec, BloscShuffle
+
+from convis_xr import dims
+from convis_xr.engine.plan import Plan
+from convis_xr.engine.request import OutputFacts
+from convis_xr.engine.state import GROUP, Arrays
+
+#: samples of a very long time axis that are written at a time
+_TIME_CHUNK = 2**20
+_ROOT = "zarr.json"
+_ALL_CHUNKS = {"write_empty_chunks": True}
+
+
+def create(folder: Path, coords: xr.Dataset, plan: Plan) -> None:
+    """Lay out a store: coordinates are written, variables are declared."""
+    long = [name for name in coords.dims if isinstance(coords.xindexes.get(name), RangeIndex)]
+    # the encoding is that of the files which the stimulus came from
+    coords.drop_vars(long).drop_encoding().to_zarr(folder, mode="a", consolidated=False, zarr_format=3)
+    group = zarr.open_group(folder, mode="r+", use_consolidated=False)
+    for name in long:
+        _write_long(group, coords[name])
+    for output in plan.outputs:
+        group.create_array(
+            output.name,
+            shape=output.shape,
+            chunks=plan.stored[output.name],
+            dtype=output.dtype,
+            dimension_names=output.dims,
+            attributes=output.attrs,
+            compressors=_compressor(np.dtype(output.dtype)),
+            fill_value=0,
+            config=_ALL_CHUNKS,
+        )
+
+
+def open_arrays(folder: Path, outputs: tuple[OutputFacts, ...]) -> dict[str, Any]:
+    """The arrays to write to, by output."""
+    group = zarr.open_group(folder, mode="r+", use_consolidated=False)
+    return {output.name: group[output.name].with_config(_ALL_CHUNKS) for output in outputs}  # type: ignore[union-attr]
+
+
+def write_state(folder: Path, state: Arrays) -> None:
+    """Keep the final state; what an interrupted attempt has left is replaced."""
+    group = zarr.open_group(folder / GROUP, mode="r+", use_consolidated=False)
+    for path, values in state.items():
+        group.create_array(path, data=values, chunks=tuple(max(1, size) for size in values.shape), compressors=None, overwrite=True, config=_ALL_CHUNKS)
+
+
+def write_root(folder: Path, attrs: Mapping[str, Any]) -> None:
+    """Set attributes of the store, and gather the metadata of its arrays in one file, which is replaced as a whole."""
+    path = folder / _ROOT
+    root = json.loads(path.read_text())
+    members = sorted(place.parent for place in folder.glob(f"*/{_ROOT}"))
+    members += sorted(place.parent for place in folder.glob(f"{GROUP}/*/{_ROOT}"))
+    gathered = {str(place.relative_to(folder)): json.loads((place / _ROOT).read_text()) for place in members}
+    root["attributes"] = {**root["attributes"], **attrs}
+    root["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": gathered}
+    half = folder / (_ROOT + ".partial")
+    half.write_text(json.dumps(root, indent=2))
+    os.replace(half, path)
+
+
+def read_root(folder: Path) -> dict[str, Any]:
+    """The attributes of a store; none where there is no store."""
+    path = folder / _ROOT
+    if not path.is_file():
+        return {}
+    attrs: dict[str, Any] = json.loads(path.read_text()).get("attributes", {})
+    return attrs
+
+
+def remove_partial(folder: Path) -> None:
+    """Remove the half-written files that a process leaves behind which is killed."""
+    for path in folder.rglob("*.partial"):
+        path.unlink()
+
+
+def open_result(folder: Path, coords: xr.Dataset) -> xr.Dataset:
+    """Open a store lazily; a very long time axis is not read, but taken from ``coords``."""
+    long = [name for name in coords.dims if isinstance(coords.xindexes.get(name), RangeIndex)]
+    opened = xr.open_zarr(folder, chunks={}, drop_variables=long)
+    encoding = opened.encoding
+    if long:
+        opened = opened.assign_coords(coords[long].coords)
+        opened.encoding = encoding
+    return opened
+
+
+def _write_long(group: zarr.Group, coordinate: xr.DataArray) -> None:
+    size = coordinate.sizes[dims.TIME]
+    array = group.create_array(
+        str(coordinate.name),
+        shape=(size,),
+        chunks=(_TIME_CHUNK,),
+        dtype=coordinate.dtype,
+        dimension_names=(dims.TIME,),
+        attributes=dict(coordinate.attrs),
+        compressors=_compressor(coordinate.dtype),
+        config=_ALL_CHUNKS,
+    )
+    for first in range(0, size, _TIME_CHUNK):
+        part = slice(first, first + _TIME_CHUNK)
+        array[part] = coordinate.isel({dims.TIME: part}).values
+
+
+def _compressor(dtype: np.dtype[Any]) -> BloscCodec:
+    """Blosc's lz4 reads fastest; counts are mostly zero, which shows best bit by bit."""
+    shuffle = BloscShuffle.bitshuffle if dtype.itemsize == 1 else BloscShuffle.shuffle
+    return BloscCodec(cname="lz4", clevel=5, shuffle=shuffle, typesize=dtype.itemsize)

@@ -1,0 +1,48 @@
+"""What this process holds, and what the machine has left."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from pathlib import Path
+
+_STATM = Path("/proc/self/statm")
+_MEMINFO = Path("/proc/meminfo")
+
+
+def resident_bytes() -> int:
+    """Bytes of memory that this process occupies now (where the system does not tell: the most it has occupied).
+
+    Examples
+    --------
+    >>> resident_bytes() > 2**20
+    True
+    """
+    if _STATM.exists():
+        return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def available_bytes() -> int:
+    """Bytes of memory that can still be taken without swapping (where the system does not tell: all of its memory)."""
+    if _MEMINFO.exists():
+        rows = dict(row.split(":", 1) for row in _MEMINFO.read_text().splitlines())
+        if "MemAvailable" in rows:
+            return int(rows["MemAvailable"].split()[0]) * 1024
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def shown_bytes(count: float) -> str:
+    """A number of bytes for people.
+
+    Examples
+    --------
+    >>> shown_bytes(1536), shown_bytes(3 * 2**30)
+    ('1.5 KiB', '3 GiB')
+    """
+    size, units = float(count), ["B", "KiB", "MiB", "GiB", "TiB"]
+    while size >= 1024 and len(units) > 1:
+        size, units = size / 1024, units[1:]
+    return f"{size:.3g} {units[0]}" if size < 1000 else f"{size:.0f} {units[0]}"

@@ -1,0 +1,263 @@
+"""`run` and `plan`: the public face of the engine."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+import xarray as xr
+from xarray.indexes import RangeIndex
+
+from convis_xr import dims
+from convis_xr.context import RunContext
+from convis_xr.engine import store as stores
+from convis_xr.engine.memory import available_bytes, resident_bytes
+from convis_xr.engine.plan import Plan, Workload, make_plan
+from convis_xr.engine.progress import Progress
+from convis_xr.engine.provenance import provenance
+from convis_xr.engine.request import OutputFacts, Request, check_shape, resolve, trial
+from convis_xr.engine.result import InMemory, Made
+from convis_xr.engine.source import Block, read_blocks, source_blocks
+from convis_xr.engine.state import to_arrays, to_tensors
+from convis_xr.engine.stream import stream
+from convis_xr.errors import ContractError, UnitError, explain
+from convis_xr.options import get_option
+from convis_xr.sampling import Sampling
+from convis_xr.tensors import Labels, block_to_tensor
+from convis_xr.units import byte_count
+
+
+def run(
+    model: Any,
+    stimulus: Any,
+    *,
+    outputs: Sequence[str] | str | None = None,
+    start: Any = None,
+    stop: Any = None,
+    chunk: Any = None,
+    memory: int | str | None = None,
+    device: Any = None,
+    dtype: Any = None,
+    initial: Any = None,
+    state: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    nan: str = "raise",
+    store: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    progress: bool = True,
+    sampling: Sampling | None = None,
+) -> xr.Dataset:
+    """Run a model over a stimulus of any length, chunk by chunk, in bounded memory.
+
+    The model is not changed: the run has a state of its own, so that threads may share one model. However the run is cut,
+    the numbers are the same. A thread reads ahead and another writes behind.
+
+    Parameters
+    ----------
+    model : Layer
+    stimulus : DataArray, Dataset of one variable, or bare array (any of batch, channel, time, y, x)
+        Labelled data keep to `convis_xr.contract`. Bare numpy, torch and dask arrays are relative luminance (unit "1") on the
+        scale of ``sampling``, or of `set_options`.
+    outputs : str or sequence of str, optional
+        Which outputs; by default the model's own choice.
+    start, stop : int or quantity, optional
+        First sample and the one after the last: an int is an index, a quantity a label of the time coordinate (with dates:
+        time since the first sample).
+    chunk : int or quantity, optional
+        Samples, or time, that are computed at once. By default what ``memory`` allows and what pays.
+    memory : int or str, optional
+        Bytes that the run may take beside what the process holds already; by default that of `set_options`. A result that is
+        held in memory counts.
+    device : str or torch.device, optional
+        Must be where the model is.
+    dtype : {"float32", "float64"}, optional
+        What is computed in; by default float64 for a float64 stimulus, else float32.
+    initial : "first_frame", "zeros", number or quantity, optional
+        What is assumed to have been shown before the first sample; by default each layer's own choice.
+    state : dict of Tensor, optional
+        Go on from this state, as ``result.convis.state`` of an earlier run.
+    seed : int, optional
+        Of random numbers; by default the model's own.
+    nan : {"raise", "propagate"}
+        What to do where the stimulus holds NaN or infinity.
+    store : path, optional
+        Directory for a zarr store. The result is then opened from there, lazily. It must not exist.
+    resume : bool
+        Go on with what an interrupted run has left in ``store``, cut as then; begin where there is none, and only open what is complete.
+    progress : bool
+        Show a progress bar where standard error is a terminal.
+    sampling : Sampling, optional
+        Of a bare array.
+
+    Returns
+    -------
+    Dataset
+        One variable for each output (``response`` where there is only one without a name) with units and coordinates.
+        ``.convis.state`` is the state after the last sample.
+
+    Raises
+    ------
+    ContractError
+        A fault of the stimulus, a part that is not there, NaN or infinity, too little memory or disk, a store that exists.
+    ResumeError
+        The store belongs to another run, or to none.
+    UnitError
+        A bare number where a quantity is wanted.
+
+    Examples
+    --------
+    >>> import convis_xr as cx, numpy as np
+    >>> flash = cx.as_stimulus(np.ones((30, 4, 4)), dt="10 ms", pixel_size="0.1 deg", units="1")
+    >>> result = cx.run(cx.filters.LowPass(tau="50 ms"), flash, chunk="100 ms")
+    >>> result.response[[0, -1], 0, 0].values.round(3)
+    array([0.181, 0.998])
+    >>> later = cx.run(cx.filters.LowPass(tau="50 ms"), flash, state=result.convis.state)
+    """
+    request = resolve(
+        model, stimulus, outputs=outputs, start=start, stop=stop, device=device, dtype=dtype, initial=initial, state=state,
+        seed=seed, nan=nan, sampling=sampling,
+    )  # fmt: skip
+    if store is None and resume:
+        raise ContractError(explain("resume", wanted="a store to go on with", got="none", cure='store="response.zarr"'))
+    with torch.no_grad():
+        made = _plan(request, chunk, memory, stored=store is not None)
+        facts = provenance(request, tuple(output.name for output in made.outputs))
+        if store is None:
+            _check_available(made)
+            kept = InMemory(made.outputs)
+            context = request.context()
+            _stream(request, made, context, kept.write, 0, progress)
+            return kept.result(request, facts)
+        sink = stores.open_store(store, request, made, facts, resume=resume)
+        if not sink.complete:
+            context = request.context(to_tensors(sink.state) if sink.done else None)
+            _stream(request, sink.plan, context, sink.write, sink.done, progress)
+            sink.finish()
+        return sink.result()
+
+
+def plan(
+    model: Any,
+    stimulus: Any,
+    *,
+    outputs: Sequence[str] | str | None = None,
+    start: Any = None,
+    stop: Any = None,
+    chunk: Any = None,
+    memory: int | str | None = None,
+    device: Any = None,
+    dtype: Any = None,
+    initial: Any = None,
+    state: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    nan: str = "raise",
+    store: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    progress: bool = True,
+    sampling: Sampling | None = None,
+) -> Plan:
+    """What `run` would do with the same arguments: chunk lengths, bytes, projected peak memory, disk, layout of the store.
+
+    The model is tried on one frame; the stimulus is not read, and nothing is written. What an existing store says is not looked at.
+
+    Returns
+    -------
+    Plan
+        Print it.
+
+    Examples
+    --------
+    >>> import convis_xr as cx, numpy as np
+    >>> flash = cx.as_stimulus(np.ones((3000, 50, 50)), dt="1 ms", pixel_size="0.1 deg", units="1")
+    >>> made = cx.plan(cx.filters.LowPass(), flash, chunk="0.5 s", store="response.zarr")
+    >>> made.chunks, made.stored["response"]
+    (6, (100, 50, 50))
+    """
+    request = resolve(
+        model, stimulus, outputs=outputs, start=start, stop=stop, device=device, dtype=dtype, initial=initial, state=state,
+        seed=seed, nan=nan, sampling=sampling,
+    )  # fmt: skip
+    with torch.no_grad():
+        return _plan(request, chunk, memory, stored=store is not None)
+
+
+def _plan(request: Request, chunk: Any, memory: int | str | None, *, stored: bool) -> Plan:
+    if chunk is not None and memory is not None:
+        got = f"chunk={chunk!r} and memory={memory!r}"
+        raise ContractError(explain("chunk, memory", wanted="one of the two", got=got, cure="leave out memory="))
+    outputs, state = trial(request)
+    samples = None if chunk is None else request.info.sampling.steps(chunk, "chunk")
+    if samples == 0:
+        raise UnitError(explain("chunk", wanted="at least one sample", got=repr(chunk), cure="chunk=1"))
+    limit = byte_count(get_option("memory") if memory is None else memory, "memory")
+    footprint = request.model.footprint(request.info.sampling)
+    model = f"{type(request.model).__name__}, {footprint}"
+    # what the trial has loaded and compiled is held by now
+    work = _workload(request, outputs, state)
+    return make_plan(work, memory=limit, chunk=samples, stored=stored, model=model, base=resident_bytes())
+
+
+def _workload(request: Request, outputs: tuple[OutputFacts, ...], state: int) -> Workload:
+    pixels = math.prod(request.frame_shape)
+    names = tuple(output.name for output in outputs)
+    coords = request.stimulus.coords
+    written = sum(
+        value.nbytes for name, value in coords.items() if not isinstance(coords.xindexes.get(name), RangeIndex)
+    )
+    return Workload(
+        steps=request.steps,
+        raw_frame=pixels * request.stimulus.dtype.itemsize,
+        float_frame=pixels * request.dtype.itemsize,
+        source_blocks=source_blocks(request.stimulus),
+        working_arrays=request.model.working_arrays(names),
+        outputs=outputs,
+        state=state,
+        coords=int(written),
+    )
+
+
+def _check_available(made: Plan) -> None:
+    needed, free = made.bytes["result"], available_bytes()
+    if needed > free:
+        cure = 'store="response.zarr"'
+        raise ContractError(explain("memory", wanted=f"outputs within {free} bytes", got=f"{needed} bytes", cure=cure))
+
+
+def _stream(
+    request: Request, made: Plan, context: RunContext, write: Callable[[Made], None], done: int, progress: bool
+) -> None:
+    blocks = read_blocks(request.stimulus, made.chunk, first=done, offset=request.offset, nan=request.nan)
+    with Progress(request.steps, done, math.prod(request.frame_shape), progress) as bar:
+        stream(blocks, partial(_compute, request, made, context, bar), write)
+
+
+def _compute(request: Request, made: Plan, context: RunContext, bar: Progress, block: Block) -> Made:
+    """One chunk: cast, compute, take the labels' axes only."""
+    axis = request.stimulus.get_axis_num(dims.TIME)
+    names = tuple(str(name) for name in request.stimulus.dims)
+    stop = block.stop(axis)
+    x = block_to_tensor(block.values, names, device=request.device, dtype=request.dtype)
+    if x.data_ptr() == block.values.ctypes.data:
+        x = x.clone()  # a module that works in place would change the stimulus
+    outputs = request.model.advance(context, x)
+    arrays = {fact.name: _values(fact, outputs, stop - block.first) for fact in made.outputs}
+    bar.step(stop - block.first)
+    shown = block.values.take(0, axis), block.values.take(-1, axis)
+    return Made(block.first, stop, arrays, to_arrays(context.state), *shown)
+
+
+def _values(fact: OutputFacts, outputs: Mapping[str, torch.Tensor], steps: int) -> np.ndarray[Any, Any]:
+    tensor = outputs[fact.name]
+    check_shape(fact.name, tensor, steps)
+    values = Labels(dict.fromkeys(fact.dims, 0), xr.Coordinates()).strip(tensor)
+    wanted = tuple(steps if name == dims.TIME else size for name, size in zip(fact.dims, fact.shape, strict=True))
+    if values.shape != wanted or values.dtype != fact.dtype:
+        got = f"{values.shape}, {values.dtype}"
+        cure = "a model whose output depends on nothing but its input and its state"
+        raise ContractError(explain(f"output {fact.name!r}", wanted=f"{wanted}, {fact.dtype}", got=got, cure=cure))
+    return values

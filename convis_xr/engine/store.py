@@ -1,0 +1,173 @@
+"""The result of a run as a zarr store: opened once for writing, gone on with after an interruption, then read lazily."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from convis_xr import dims
+from convis_xr.engine import checkpoint, layout
+from convis_xr.engine.checkpoint import Checkpoint
+from convis_xr.engine.memory import shown_bytes
+from convis_xr.engine.plan import Plan
+from convis_xr.engine.provenance import differences, digest
+from convis_xr.engine.request import Request
+from convis_xr.engine.result import Made, result_attrs, skeleton
+from convis_xr.engine.source import read_frame
+from convis_xr.engine.state import GROUP, Arrays
+from convis_xr.errors import ContractError, ResumeError, explain
+
+
+class Store:
+    """A store that is being written, or is complete.
+
+    What a finished store holds depends on the run alone: not on the time, the place, or on interruptions.
+    """
+
+    def __init__(self, folder: Path, request: Request, mark: Checkpoint, complete: bool) -> None:
+        self.folder = folder
+        self.complete = complete
+        self._request = request
+        self._mark = mark
+        self._arrays = {} if complete else layout.open_arrays(folder, mark.plan.outputs)
+
+    @property
+    def plan(self) -> Plan:
+        """How the run was cut from the start."""
+        return self._mark.plan
+
+    @property
+    def done(self) -> int:
+        """Samples that are written."""
+        return self._mark.done
+
+    @property
+    def state(self) -> Arrays:
+        """State of the model after the samples that are written."""
+        return self._mark.state
+
+    def write(self, made: Made) -> None:
+        """Write a chunk, then move the mark."""
+        for output in self.plan.outputs:
+            self._arrays[output.name][output.part(made.first, made.stop)] = made.arrays[output.name]
+        last = digest(made.last_frame)
+        first = self._mark.frames["first"] if "first" in self._mark.frames else digest(made.first_frame)
+        self._mark = replace(self._mark, done=made.stop, frames={"first": first, "last": last}, state=made.state)
+        self._mark.save(self.folder)
+
+    def finish(self) -> None:
+        """Keep the final state, say that the store is complete, and take the mark away."""
+        layout.write_state(self.folder, self.state)
+        facts = {"plan": self.plan.to_json(), "frames": self._mark.frames}
+        attrs = result_attrs(self._mark.facts) | {"convis_xr_run": json.dumps(facts, sort_keys=True)}
+        layout.write_root(self.folder, attrs)
+        checkpoint.remove(self.folder)
+        self.complete = True
+
+    def result(self) -> xr.Dataset:
+        """What was written, lazily."""
+        return layout.open_result(self.folder, skeleton(self._request, self.plan.outputs))
+
+
+def open_store(
+    path: str | os.PathLike[str], request: Request, made: Plan, facts: Mapping[str, Any], *, resume: bool
+) -> Store:
+    """Begin a store, or go on with one.
+
+    Raises
+    ------
+    ContractError
+        Something is there already and ``resume`` was not asked for; the disk is too small; not a place on a disk.
+    ResumeError
+        What is there belongs to another run, or to none.
+    """
+    folder = _folder(path)
+    if not os.path.lexists(folder) or checkpoint.is_unmarked(folder):
+        return _begin(folder, request, made, facts)
+    if not resume:
+        cure = "another path, or resume=True to go on with an interrupted run"
+        raise ContractError(explain("store", wanted="a path that does not exist", got=str(folder), cure=cure))
+    found = checkpoint.load(folder) if folder.is_dir() else None
+    complete = _complete_mark(folder) if found is None else None
+    mark = found or complete
+    if mark is None:
+        cure = "another store="
+        raise ResumeError(explain("store", wanted="the store of a run", got=f"{folder}, which is none", cure=cure))
+    _check_same(folder, mark, facts, request)
+    if complete is not None:
+        return Store(folder, request, complete, complete=True)
+    if mark.done < 0:
+        return _lay_out(folder, request, mark)
+    _check_disk(folder, int(mark.plan.disk * (1 - mark.done / mark.plan.steps)))
+    layout.remove_partial(folder)
+    return Store(folder, request, mark, complete=False)
+
+
+def _begin(folder: Path, request: Request, made: Plan, facts: Mapping[str, Any]) -> Store:
+    _check_disk(folder, made.disk)
+    checkpoint.prepare(folder)
+    # by way of text, so that what is compared later has been through the same
+    mark = Checkpoint(plan=Plan.from_json(made.to_json()), facts=json.loads(json.dumps(dict(facts))))
+    mark.save(folder)
+    return _lay_out(folder, request, mark)
+
+
+def _lay_out(folder: Path, request: Request, mark: Checkpoint) -> Store:
+    """Write all that is known before the first sample; where this was interrupted, once more from the start."""
+    for entry in folder.iterdir():
+        if entry.is_dir() and entry.name != GROUP:
+            shutil.rmtree(entry)
+        elif entry.is_file():
+            entry.unlink()
+    layout.create(folder, skeleton(request, mark.plan.outputs), mark.plan)
+    layout.write_root(folder, result_attrs(mark.facts) | {"complete": 0})
+    mark = replace(mark, done=0)
+    mark.save(folder)
+    return Store(folder, request, mark, complete=False)
+
+
+def _folder(path: str | os.PathLike[str]) -> Path:
+    text = os.fspath(path)
+    if "://" in text or text.endswith(".zip"):
+        raise ContractError(explain("store", wanted="a directory", got=text, cure='store="response.zarr"'))
+    return Path(text)
+
+
+def _complete_mark(folder: Path) -> Checkpoint | None:
+    """The mark that a complete store would have."""
+    attrs = layout.read_root(folder)
+    if not attrs.get("complete") or "convis_xr_run" not in attrs:
+        return None
+    run = json.loads(attrs["convis_xr_run"])
+    made = Plan.from_json(run["plan"])
+    return Checkpoint(made, json.loads(attrs["convis_xr_provenance"]), made.steps, run["frames"])
+
+
+def _check_same(folder: Path, mark: Checkpoint, facts: Mapping[str, Any], request: Request) -> None:
+    """The run that is asked for is the one that the store belongs to."""
+    other = differences(mark.facts, json.loads(json.dumps(dict(facts))))
+    shown = {"first": 0, "last": mark.done - 1} if mark.frames else {}
+    for which, index in shown.items():
+        if not other and digest(read_frame(request.stimulus, index)) != mark.frames[which]:
+            other.append(f"the stimulus' frame {index + request.offset}")
+    if other:
+        cure = "the same arguments as before, or another store="
+        wanted = f"the run that {folder} belongs to"
+        raise ResumeError(explain("resume", wanted=wanted, got=f"another: {'; '.join(other)}", cure=cure))
+
+
+def _check_disk(folder: Path, needed: int) -> None:
+    parent = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    free = shutil.disk_usage(parent).free
+    if needed > free:
+        got = f"{shown_bytes(needed)} of outputs (before compression)"
+        cure = "a store= on a larger disk, fewer outputs=, or a part: start=, stop="
+        raise ContractError(explain("store", wanted=f"at most {shown_bytes(free)}, the free space", got=got, cure=cure))
