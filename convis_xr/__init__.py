@@ -3,8 +3,6 @@
 Everything here is imported when it is first used: ``import convis_xr`` itself costs next to nothing.
 """
 
-# ruff: noqa: F401 - the imports under TYPE_CHECKING tell type checkers what __getattr__ finds
-
 from __future__ import annotations
 
 import importlib
@@ -58,16 +56,30 @@ def __dir__() -> list[str]:
 # xarray's objects get their `.convis` with xarray itself, which may come first, later or, for `convis-xr --help`, never
 _after_import("xarray", lambda: importlib.import_module("convis_xr.accessor"))
 
-if TYPE_CHECKING:
-    from convis_xr import analysis, filters, io, models, plotting, spiking, stimuli, units
-    from convis_xr.contract import as_stimulus
+if TYPE_CHECKING:  # `as` says that these are meant for others
+    from convis_xr import analysis as analysis
+    from convis_xr import filters as filters
+    from convis_xr import io as io
+    from convis_xr import models as models
+    from convis_xr import plotting as plotting
+    from convis_xr import spiking as spiking
+    from convis_xr import stimuli as stimuli
+    from convis_xr import units as units
+    from convis_xr.contract import as_stimulus as as_stimulus
     from convis_xr.engine import plan as plan
     from convis_xr.engine import run as run
-    from convis_xr.errors import ContractError, ConvisError, FormatError, ParameterError, ResumeError, UnitError
-    from convis_xr.io import open_stimulus
-    from convis_xr.layer import Layer
-    from convis_xr.options import set_options
-    from convis_xr.parameters import Derived, Parameter, State
-    from convis_xr.samples import sample
-    from convis_xr.sampling import Sampling
-    from convis_xr.tensors import from_tensor
+    from convis_xr.errors import ContractError as ContractError
+    from convis_xr.errors import ConvisError as ConvisError
+    from convis_xr.errors import FormatError as FormatError
+    from convis_xr.errors import ParameterError as ParameterError
+    from convis_xr.errors import ResumeError as ResumeError
+    from convis_xr.errors import UnitError as UnitError
+    from convis_xr.io import open_stimulus as open_stimulus
+    from convis_xr.layer import Layer as Layer
+    from convis_xr.options import set_options as set_options
+    from convis_xr.parameters import Derived as Derived
+    from convis_xr.parameters import Parameter as Parameter
+    from convis_xr.parameters import State as State
+    from convis_xr.samples import sample as sample
+    from convis_xr.sampling import Sampling as Sampling
+    from convis_xr.tensors import from_tensor as from_tensor

@@ -49,7 +49,7 @@ class DataArrayAccessor(_Accessor):
     def to_tensor(
         self, *, device: Any = None, dtype: torch.dtype | None = None, requires_grad: bool = False
     ) -> torch.Tensor:
-        """The values as a tensor (batch, channel, time, y, x), float32 by default; see `convis_xr.tensors.to_tensor`."""
+        """The values as a tensor (batch, channel, time, y, x), by default float32; `convis_xr.tensors.to_tensor`."""
         import torch
 
         from convis_xr.tensors import to_tensor
@@ -57,11 +57,13 @@ class DataArrayAccessor(_Accessor):
         chosen = torch.float32 if dtype is None else dtype
         return to_tensor(self._data, device=device, dtype=chosen, requires_grad=requires_grad)
 
-    def to_video(self, path: str | os.PathLike[str], **options: Any) -> Any:
-        """Write a film; see `convis_xr.io.to_video`."""
+    def to_video(self, path: str | os.PathLike[str], **options: Any) -> None:
+        """Write a film, as `convis_xr.io.to_video`; values of unknown range get the contrast of a picture of them."""
         from convis_xr.io import to_video
+        from convis_xr.plotting.contrast import within_limits
 
-        return to_video(self._data, path, **options)
+        film = self._data if "valid_range" in options else within_limits(self._data)
+        to_video(film, path, **options)
 
 
 @xr.register_dataset_accessor("convis")

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from convis_xr.plotting.film_strip import frames as frames
-    from convis_xr.plotting.time_course import lines as lines
     from convis_xr.plotting.matrix import matshow as matshow
     from convis_xr.plotting.overview import plot as plot
+    from convis_xr.plotting.time_course import lines as lines
 
 _WHERE = {"frames": "film_strip", "lines": "time_course", "matshow": "matrix", "plot": "overview"}
 

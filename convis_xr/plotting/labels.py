@@ -13,7 +13,6 @@ import xarray as xr
 from convis_xr import dims
 from convis_xr.contract import valid_range
 
-
 _SHORT_UNITS = {"degree": "deg", "1": None, "": None}
 #: the ends that are cut off the colour scale, in percent of the values shown
 CUT = 0.5
@@ -97,5 +96,3 @@ def upright(array: xr.DataArray, dim: str) -> xr.DataArray:
     if dim in array.coords and array.sizes[dim] > 1 and array[dim][0] < array[dim][-1]:
         return array.isel({dim: slice(None, None, -1)})
     return array
-
-

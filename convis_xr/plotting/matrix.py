@@ -51,10 +51,18 @@ def matshow(array: xr.DataArray, *, samples: int = 400) -> hv.Image:
     value = value_dimension(shown)
     (start, stop), (bottom, top) = extent(shown, dims.TIME), extent(shown, across)
     cells = shown.isel({across: slice(None, None, -1)}) if across not in shown.coords else upright(shown, across)
-    image = hv.Image(cells.values, bounds=(start, bottom, stop, top), kdims=[TIME, axis_dimension(row, across)], vdims=[value])
+    image = hv.Image(
+        cells.values, bounds=(start, bottom, stop, top), kdims=[TIME, axis_dimension(row, across)], vdims=[value]
+    )
     return styled(
         image,
-        {"cmap": scale.cmap, "clim": scale.limits, "colorbar": True, "title": str(array.name or ""), "fontsize": FONT_SIZES},
+        {
+            "cmap": scale.cmap,
+            "clim": scale.limits,
+            "colorbar": True,
+            "title": str(array.name or ""),
+            "fontsize": FONT_SIZES,
+        },
         bokeh={"frame_height": FRAME_HEIGHT, "frame_width": 420, "colorbar_opts": {"title": value.pprint_label}},
         matplotlib={"aspect": 2.5, "clabel": value.pprint_label, "interpolation": "nearest"},
     )

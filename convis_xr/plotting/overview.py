@@ -25,8 +25,8 @@ def plot(data: xr.DataArray | xr.Dataset, mode: str | None = None, **options: An
     data : DataArray or Dataset
         Of a Dataset each variable gets a row.
     mode : {"lines", "frames", "matshow"}, optional
-        By default what the shape asks for: a time course and evenly spaced frames of a film, a frame of a picture, a time course of
-        anything else.
+        By default what the shape asks for: a time course and evenly spaced frames of a film, a frame of a picture, a
+        time course of anything else.
     **options
         Of `lines`, `frames` or `matshow`; needs a ``mode``.
 

@@ -6,19 +6,21 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import dask.array
+import dask.array as da
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from dask.delayed import delayed
 
 from convis_xr import dims
 from convis_xr.contract import check_stimulus, is_spike_count
+from convis_xr.coordinates import grid
 from convis_xr.errors import ContractError, explain
 from convis_xr.io.faults import needed
 from convis_xr.plotting.labels import Scale, scale_of, scale_of_array
 from convis_xr.plotting.reading import picked
 from convis_xr.sampling import Sampling
-from convis_xr.units import magnitude
+from convis_xr.units import Quantity, magnitude
 
 Bytes = npt.NDArray[np.uint8]
 #: frames composed at once, and frames from which the colour scales are read
@@ -71,14 +73,14 @@ def side_by_side(
     parts = [steps[at : at + BLOCK] for at in range(0, len(steps), BLOCK)]
     height, width = canvas.size
     blocks = [
-        dask.array.from_delayed(dask.delayed(canvas.film, pure=False)(part), (3, len(part), height, width), np.uint8)
+        da.from_delayed(delayed(canvas.film, pure=False)(part), (3, len(part), height, width), np.uint8)
         for part in parts
     ]
-    film = xr.DataArray(dask.array.concatenate(blocks, axis=1), dims=(dims.CHANNEL, dims.TIME, dims.Y, dims.X))
-    made = film.assign_coords({dims.TIME: (dims.TIME, np.arange(len(steps)) / rate, {"units": "s", "step": 1 / rate})})
-    for dim in dims.SPACE:
-        made = made.assign_coords({dim: (dim, _canvas_axis(dim, made.sizes[dim], stimulus), {"units": "degree"})})
-    return made.assign_attrs(units="1", valid_range=[0.0, 255.0])
+    film = xr.DataArray(da.concatenate(blocks, axis=1), dims=(dims.CHANNEL, dims.TIME, dims.Y, dims.X))
+    # visual angle means nothing on a screen: its pixels get the stimulus' pitch, so that the film is a stimulus, too
+    axes = {dims.TIME: len(steps), dims.Y: height, dims.X: width}
+    screen = Sampling(Quantity(1 / rate, "s"), sampling.pixel_size)
+    return film.assign_coords(grid(axes, screen)).assign_attrs(units="1", valid_range=[0.0, 255.0])
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ class Panel:
 
     @cached_property
     def dt(self) -> float:
+        """The time step in s."""
         return Sampling.of(self.array).need_dt(self.title)
 
     @cached_property
@@ -171,7 +174,7 @@ class Canvas:
 
     def _picture(self, panels: list[Panel], step: int, local: int) -> Bytes:
         image = needed("PIL.Image", "video")
-        height, width = self.size
+        height = self.size[0]
         screen = image.fromarray(self._background)
         for panel, (top, left, tall, wide) in zip(panels, self.places, strict=True):
             picture = image.fromarray(panel.colours(local)).resize((wide, tall), image.Resampling.NEAREST)
@@ -197,11 +200,11 @@ class Canvas:
 
 
 def _panels(stimulus: xr.DataArray, responses: xr.Dataset, window: int) -> list[Panel]:
-    grid = stimulus.sizes
-    fitting = {str(name): array for name, array in responses.data_vars.items() if dict(array.sizes) == dict(grid)}
-    if not fitting or set(grid) != {dims.TIME, *dims.SPACE}:
+    shape = dict(stimulus.sizes)
+    fitting = {str(name): array for name, array in responses.data_vars.items() if dict(array.sizes) == shape}
+    if not fitting or set(shape) != {dims.TIME, *dims.SPACE}:
         got = ", ".join(f"{name} {dict(array.sizes)}" for name, array in responses.data_vars.items()) or "nothing"
-        wanted = f"responses (time, y, x) of the stimulus' grid {dict(grid)}"
+        wanted = f"responses (time, y, x) of the stimulus' grid {shape}"
         raise ContractError(explain("responses", wanted=wanted, got=got, cure=".isel what is more"))
     arrays = {"stimulus": stimulus} | {name: array.transpose(*stimulus.dims) for name, array in fitting.items()}
     return [_panel(name, array, window) for name, array in arrays.items()]
@@ -215,13 +218,6 @@ def _panel(name: str, array: xr.DataArray, window: int) -> Panel:
     if not counted:
         return Panel(array, name, scale, 0)
     return Panel(array, f"{name.replace('_', ' ')}, 0 to {scale.limits[1]:.0f} Hz", scale, max(1, window))
-
-
-def _canvas_axis(dim: str, size: int, stimulus: xr.DataArray) -> npt.NDArray[np.float64]:
-    """Visual angle is not defined on a canvas; its pixels get the stimulus' pitch, so that the film is a stimulus, too."""
-    sign = -1.0 if dim == dims.Y else 1.0
-    pixel = Sampling.of(stimulus).need_pixel("side_by_side")[dims.SPACE.index(dim)]
-    return sign * pixel * (np.arange(size) - (size - 1) / 2)
 
 
 def _font(size: int) -> Any:

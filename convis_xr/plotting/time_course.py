@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import cycle
 from typing import Any
 
-import dask
 import holoviews as hv
 import xarray as xr
+from dask.base import compute
 
 from convis_xr import dims
 from convis_xr.errors import ContractError, explain
@@ -34,7 +34,8 @@ def lines(array: xr.DataArray, *, samples: int = 400, examples: int = 3) -> hv.O
     Returns
     -------
     holoviews.Overlay
-        An Area of least and greatest value and a Curve of the mean (where there are several cells), and a Curve for each example.
+        An Area of least and greatest value and a Curve of the mean (where there are several cells), and a Curve for
+        each example.
 
     Raises
     ------
@@ -48,7 +49,7 @@ def lines(array: xr.DataArray, *, samples: int = 400, examples: int = 3) -> hv.O
     others = [dim for dim in shown.dims if dim != dims.TIME]
     cells = [shown.isel(place) for place in example_cells(shown, examples)] if others else [shown]
     summary = [shown.min(others), shown.mean(others), shown.max(others)]
-    low, mean, high, *cells = dask.compute(*summary, *cells)
+    low, mean, high, *cells = compute(*summary, *cells)
     value = value_dimension(shown)
     time = low[dims.TIME].values
     parts: list[Any] = []
@@ -70,12 +71,13 @@ def _band(time: Any, low: Any, high: Any, value: hv.Dimension) -> hv.Area:
     top = hv.Dimension(f"{value.name}, greatest", unit=value.unit)
     area = hv.Area((time, low, high), TIME, [value, top], label="range")
     return styled(
-        area, {"alpha": 0.35}, bokeh={"color": SKY, "line_alpha": 0.0}, matplotlib={"facecolor": SKY, "linewidth": 0, "show_legend": True}
+        area,
+        {"alpha": 0.35},
+        bokeh={"color": SKY, "line_alpha": 0.0},
+        matplotlib={"facecolor": SKY, "linewidth": 0, "show_legend": True},
     )
 
 
-def _curve(
-    time: Any, cell: xr.DataArray, value: hv.Dimension, label: str, color: str, width: float = 0.8
-) -> hv.Curve:
+def _curve(time: Any, cell: xr.DataArray, value: hv.Dimension, label: str, color: str, width: float = 0.8) -> hv.Curve:
     curve = hv.Curve((time, cell.values), TIME, value, label=label)
     return styled(curve, {"color": color}, bokeh={"line_width": width}, matplotlib={"linewidth": width})
