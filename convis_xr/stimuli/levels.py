@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from convis_xr import dims
 from convis_xr.contract import check_stimulus, valid_range
 from convis_xr.errors import ContractError, explain
+from convis_xr.stimuli.frames import BLOCK_BYTES
 from convis_xr.stimuli.plane import in_units, nearest_inside
 from convis_xr.units import DIMENSIONS, magnitude, parse_unit
 
@@ -162,7 +164,10 @@ def floating(dtype: np.dtype[Any]) -> np.dtype[Any]:
 
 def lazy_data(stimulus: xr.DataArray) -> Any:
     """The stimulus' data as a dask array; nothing is read."""
-    return (stimulus if stimulus.chunks is not None else stimulus.chunk()).data
+    if stimulus.chunks is not None:
+        return stimulus.data
+    steps = stimulus.sizes[dims.TIME]
+    return stimulus.chunk({dims.TIME: max(1, min(steps, BLOCK_BYTES * steps // stimulus.nbytes))}).data
 
 
 def _range(stimulus: xr.DataArray, name: str) -> tuple[float, float]:

@@ -115,7 +115,9 @@ def in_units(value: Any, units: str, name: str) -> float:
         try:
             return magnitude(value, "dimensionless", name)
         except UnitError as error:
-            raise UnitError(f'{error} Here units="1", relative luminance; an absolute one wants units="cd/m^2".') from error
+            raise UnitError(
+                f'{error} Here units="1", relative luminance; an absolute one wants units="cd/m^2".'
+            ) from error
     if not has_dimension(units, "luminance"):
         wanted = '"1" (relative luminance) or a unit of luminance'
         raise UnitError(explain("units", wanted=wanted, got=units, cure='units="cd/m^2"'))

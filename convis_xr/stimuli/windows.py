@@ -93,11 +93,12 @@ def random_walk(
     """
     sampling, first = Sampling(dt), point(start, "start")
     steps = step_count(duration, sampling, "duration", least=1)
-    width = at_least(spread, "angle", "spread") * np.sqrt(sampling.need_dt("dt"))
+    after_a_second = at_least(spread, "angle", "spread")
+    width = after_a_second * np.sqrt(sampling.need_dt("dt"))
     bits = np.random.Philox(seed_number(seed)).random_raw(2 * (steps - 1))
     moves = width * ndtri(((bits >> np.uint64(12)) + 0.5) * 2.0**-52).reshape(-1, 2)
     places = np.array(first) + np.concatenate([np.zeros((1, 2)), np.cumsum(moves, axis=0)])
-    return _path(places, sampling, "random walk").assign_attrs(spread=text(width, "angle"), seed=str(seed))
+    return _path(places, sampling, "random walk").assign_attrs(spread=text(after_a_second, "angle"), seed=str(seed))
 
 
 def moving_window(picture: xr.DataArray, size: Any, *, path: xr.DataArray, chunk: Any = None) -> xr.DataArray:

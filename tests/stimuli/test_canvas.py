@@ -78,7 +78,7 @@ def test_bad_input_is_refused(changed: dict[str, object], error: type[Exception]
 
 @pytest.mark.parametrize(("contrast", "mean"), [(1.1, 0.5), (0.8, 0.7), (-0.1, 0.5)])
 def test_a_contrast_that_leaves_the_range_is_refused(contrast: float, mean: float) -> None:
-    with pytest.raises(ContractError, match="contrast.*Cure"):
+    with pytest.raises(ContractError, match=r"contrast.*Cure"):
         Canvas(1, 1, mean=mean, **HERE).modulation(contrast)
 
 
@@ -104,8 +104,21 @@ def test_rounding_does_not_leave_the_range(mean: float) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["moving_grating", "counterphase_grating", "moving_bar", "random_checker", "white_noise", "sparse_noise", "uniform"]
-    + ["pulse", "impulse", "step", "frequency_sweep", "contrast_sweep", "chirp"],
+    [
+        "moving_grating",
+        "counterphase_grating",
+        "moving_bar",
+        "random_checker",
+        "white_noise",
+        "sparse_noise",
+        "uniform",
+        "pulse",
+        "impulse",
+        "step",
+        "frequency_sweep",
+        "contrast_sweep",
+        "chirp",
+    ],
 )
 def test_every_generator_shows_the_shared_keywords(name: str) -> None:
     function = getattr(stimuli, name)

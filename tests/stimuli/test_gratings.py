@@ -106,7 +106,7 @@ def test_aliasing_warns_in_time_and_space() -> None:
 
 
 def test_the_warning_points_at_the_caller() -> None:
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(UserWarning, match="Nyquist") as caught:
         grating(temporal_frequency="501 Hz")
     assert caught[0].filename == __file__
 

@@ -13,7 +13,7 @@ from convis_xr.stimuli import SampleGenerator, generate_sample_data
 
 def loops(kernel: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Rectified convolution, by its definition."""
-    (lags, height, width), (steps, rows, columns) = kernel.shape, values.shape
+    (lags, height, width), (_, rows, columns) = kernel.shape, values.shape
     result = np.zeros(values.shape)
     for t, y, x in np.ndindex(*values.shape):
         for lag, j, i in np.ndindex(lags, height, width):
