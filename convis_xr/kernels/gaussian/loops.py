@@ -20,7 +20,7 @@ from ..memory import empty_like
 from ..scalars import Scalar, number
 from ..threads import parallel, split
 from .banded import matrix
-from .rows import VECTOR_BYTES, combine
+from .rows import VECTOR_BYTES, aligned, combine
 from .weights import gaussian_radius
 
 
@@ -55,9 +55,9 @@ def _blur(frames, out, weights_y, first_y, weights_x, first_x, start, stop):  # 
     height, width = out.shape[1:]
     vector = VECTOR_BYTES // frames.itemsize
     # An odd number of vectors in a row: rows do not compete for the same places in the cache.
-    turned = np.zeros((width, (-(-height // vector) | 1) * vector), frames.dtype)
-    upright = np.zeros((height, (-(-width // vector) | 1) * vector), frames.dtype)
-    turned_sums, upright_sums = np.empty_like(turned), np.empty_like(upright)
+    padded_height, padded_width = (-(-height // vector) | 1) * vector, (-(-width // vector) | 1) * vector
+    turned, turned_sums = aligned(width, padded_height, frames), aligned(width, padded_height, frames)
+    upright, upright_sums = aligned(height, padded_width, frames), aligned(height, padded_width, frames)
     for frame in range(start, stop):
         for i in range(height):
             for j in range(width):
