@@ -201,6 +201,7 @@ class Canvas:
         ----------
         signal : callable
             Indices of frames (int64) -> contrast to the mean (index, y or 1, x or 1); pure, so that no chunk matters.
+            The array that it returns is written on.
         long_name : str
             What it is.
         gain : float
@@ -231,7 +232,7 @@ def _painted(
     scale: tuple[float, float],
     bounds: tuple[float, float],
 ) -> np.ndarray[Any, Any]:
-    values = signal(index).astype(dtype)
+    values = signal(index).astype(dtype, copy=False)
     values *= dtype.type(scale[1])
     values += dtype.type(scale[0])
     return np.clip(values, dtype.type(bounds[0]), dtype.type(bounds[1]), out=values)

@@ -87,7 +87,11 @@ def moving_grating(
     canvas.warn_if_aliased(hertz, cycles.per_degree)
     amount = canvas.modulation(contrast)
     signal = partial(
-        _drift, cycles=cycles.in_space, per_step=hertz * canvas.dt, waveform=choice(waveform, WAVEFORMS, "waveform")
+        _drift,
+        cycles=cycles.in_space,
+        per_step=hertz * canvas.dt,
+        waveform=choice(waveform, WAVEFORMS, "waveform"),
+        dtype=canvas.dtype,
     )
     return canvas.paint(signal, "moving grating", gain=amount, contrast=amount, waveform=waveform, **cycles.attrs)
 
@@ -195,15 +199,20 @@ def _wave(cycles: np.ndarray[Any, Any], waveform: str) -> np.ndarray[Any, Any]:
 
 
 def _drift(
-    index: np.ndarray[Any, Any], *, cycles: tuple[Any, Any], per_step: float, waveform: str
+    index: np.ndarray[Any, Any],
+    *,
+    cycles: tuple[Any, Any],
+    per_step: float,
+    waveform: str,
+    dtype: np.dtype[Any],
 ) -> np.ndarray[Any, Any]:
     elapsed = (index * per_step % 1.0)[:, None, None]
     if waveform == "square":
         return _wave((cycles[0] + cycles[1]) - elapsed, waveform)
     # cos(a - b) from products of small tables: a cosine per frame and per pixel, not per value
     here, then = 2 * np.pi * (cycles[0] + cycles[1]), 2 * np.pi * elapsed
-    values = np.cos(here) * np.cos(then)
-    values += np.sin(here) * np.sin(then)
+    values = np.cos(here).astype(dtype) * np.cos(then).astype(dtype)
+    values += np.sin(here).astype(dtype) * np.sin(then).astype(dtype)
     return values
 
 
