@@ -264,7 +264,7 @@ def _uniform_step(values: Any, name: str, scale: float, faults: list[str]) -> fl
         )
     elif (differences < 0).any() and name != dims.Y:
         faults.append(explain(name, wanted="ascending coordinates", got="descending ones", cure=f'sortby("{name}")'))
-    elif rounding > abs(step):  # a sample that is missing could not be told from rounding
+    elif 2 * rounding > abs(step):  # a sample that is missing could not be told from rounding
         got = f"{values.dtype}, too coarse for steps of {abs(step) * scale:.6g}"
         faults.append(explain(name, wanted="precise coordinates", got=got, cure="float64 coordinates"))
     elif np.abs(differences - step).max() > JITTER * abs(step) + rounding:

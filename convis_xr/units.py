@@ -85,7 +85,7 @@ def quantity(value: Any, dimension: str, name: str) -> Any:
     <Quantity(4.0, 'hertz')>
     """
     wanted = dimension_of(dimension)
-    parsed = _parse(value, wanted, name)
+    parsed = _precise(_parse(value, wanted, name))
     converted = _convert(parsed, wanted)
     if converted is None:
         raise UnitError(explain(name, wanted=_wanted(wanted), got=_shown(value), cure=_cure(parsed, wanted, name)))
@@ -226,6 +226,13 @@ def _units_of(value: Any) -> Any:
     if isinstance(attrs, dict) and "units" in attrs:
         return str(attrs["units"])
     return None
+
+
+def _precise(parsed: Any) -> Any:
+    """A real scalar in double precision, before anything is multiplied."""
+    number = _as_array(parsed.magnitude)
+    real = number.ndim == 0 and number.dtype.kind in "iuf"
+    return Quantity(float(number), parsed.units) if real else parsed
 
 
 def _parse(value: Any, wanted: Dimension, name: str) -> Any:
