@@ -59,5 +59,10 @@ class FlatArray(BackendArray):
     def _read(self, key: tuple[Any, ...]) -> np.ndarray[Any, Any]:
         # mapped for each read: nothing is kept open, so nothing has to be closed or carried along by pickle
         path, dtype, shape, offset, order, axes = self._file
-        whole = np.memmap(path, dtype, "r", offset, shape, order)
+        try:
+            whole = np.memmap(path, dtype, "r", offset, shape, order)
+        except (OSError, ValueError) as error:
+            got = "no file" if not path.exists() else f"{path.stat().st_size - offset} bytes"
+            wanted = f"{int(np.prod(shape)) * dtype.itemsize} bytes of data, as when it was opened"
+            raise bad_file(path, wanted, got) from error
         return np.array((whole if axes is None else whole.transpose(axes))[key], dtype=self.dtype)

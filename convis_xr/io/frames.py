@@ -66,11 +66,21 @@ class FrameArray(BackendArray):
                 film[..., place, :, :] = frame
         if len(indices) != wanted.size or (np.diff(back.ravel()) < 0).any():
             film = np.take(film, back.ravel(), axis=time)
-        picks: list[Any] = list(key)
-        picks[time] = slice(None) if wanted.ndim else 0
-        for axis in reversed(range(len(picks))):  # from the last on, since an int takes its axis away
-            film = film[(slice(None),) * axis + (picks[axis],)]
-        return film
+        return picked(film, (*key[:time], slice(None) if wanted.ndim else 0, *key[time + 1 :]))
+
+
+def picked(block: np.ndarray[Any, Any], key: tuple[Any, ...]) -> np.ndarray[Any, Any]:
+    """Each axis indexed by itself, by a slice, an int (which takes it away) or an array.
+
+    Examples
+    --------
+    >>> picked(np.arange(6).reshape(2, 3), ([1, 0], [2, 0]))
+    array([[5, 3],
+           [2, 0]])
+    """
+    for axis in reversed(range(len(key))):  # from the last on, since an int takes its axis away
+        block = block[(slice(None),) * axis + (key[axis],)]
+    return block
 
 
 def film_dataset(

@@ -113,8 +113,9 @@ def open_stimulus(
         film = _open_labelled(path, chosen, variable, dt, pixel_size, options)
     if units is not None:
         film.attrs["units"] = parse_unit(units, "units")
-    if valid_range is not None:
-        film.attrs["valid_range"] = [float(valid_range[0]), float(valid_range[1])]
+    limits = film.attrs.get("valid_range") if valid_range is None else valid_range
+    if limits is not None and len(limits) == 2:
+        film.attrs["valid_range"] = [float(limits[0]), float(limits[1])]
     film = _checked(film, str(path))
     return _chunked(film, chunk, tokenize(str(path), _changed(path), chosen, dt, pixel_size, options, variable))
 
@@ -201,7 +202,7 @@ def _open_labelled(
 
 
 def _variable(dataset: xr.Dataset, path: Any, variable: str | None) -> xr.DataArray:
-    found = [str(name) for name in dataset.data_vars]
+    found = sorted(str(name) for name in dataset.data_vars)
     if variable is None and len(found) == 1:
         return dataset[found[0]]
     if variable not in found:

@@ -17,6 +17,7 @@ from convis_xr.contract import check_stimulus
 from convis_xr.coordinates import grid
 from convis_xr.errors import ContractError, explain
 from convis_xr.io.clock import Clock
+from convis_xr.io.frames import picked
 from convis_xr.io.regrid import Axis, nearest, target_axis, weights
 from convis_xr.sampling import Sampling, dequantified, pixel_degrees, step_seconds
 from convis_xr.units import Quantity
@@ -141,28 +142,31 @@ class Resampled:
         self.dtype = _mixed(regrid.dtype(film.dtype)) if fade else regrid.dtype(film.dtype)
         self.ndim = len(self.shape)
 
-    def __getitem__(self, key: tuple[slice, ...]) -> np.ndarray[Any, Any]:
-        """Slices with step 1 or more, as dask asks for them."""
+    def __getitem__(self, key: tuple[Any, ...]) -> np.ndarray[Any, Any]:
+        """A part of the result; dask hands over what is asked of it, slices and ints."""
         axis = self._film.dims.index(dims.TIME)
-        wanted = np.arange(self.shape[axis])[key[axis]] if self._step is None else self._indices(key[axis], axis)
-        whole = tuple(slice(None) if place == axis else part for place, part in enumerate(key))
+        wanted = (
+            np.arange(*part.indices(self.shape[axis])) if isinstance(part := key[axis], slice) else np.array([part])
+        )
+        time = slice(None) if isinstance(part, slice) else 0
         if not len(wanted):
-            return np.empty((0,) * self.ndim, self.dtype)
-        if self._step is None:
-            return self._pictures(np.unique(wanted))[whole]
-        frames, part = self._clock.position(wanted * self._step, self._step)
+            return np.empty([0 if place == axis else size for place, size in enumerate(self.shape)], self.dtype)[key]
+        return picked(self._at(wanted, axis), (*key[:axis], time, *key[axis + 1 :]))
+
+    def _at(self, wanted: np.ndarray[Any, Any], axis: int) -> np.ndarray[Any, Any]:
+        """Whole pictures at these samples, one after the other."""
+        frames, part = wanted, np.zeros(len(wanted))
+        if self._step is not None:
+            frames, part = self._clock.position(wanted * self._step, self._step)
         if not self._fade:
             needed, back = np.unique(frames, return_inverse=True)
-            return self._pictures(needed)[whole].take(back, axis=axis)
+            return self._pictures(needed).take(back, axis=axis)
         after = np.minimum(frames + 1, self._clock.count - 1)
         needed, back = np.unique(np.concatenate([frames, after]), return_inverse=True)
-        pictures = self._pictures(needed)[whole].astype(self.dtype, copy=False)
+        pictures = self._pictures(needed).astype(self.dtype, copy=False)
         first, second = (pictures.take(places, axis=axis) for places in np.split(back, 2))
         weight = part.astype(self.dtype).reshape([-1 if place == axis else 1 for place in range(self.ndim)])
         return first + (second - first) * weight
-
-    def _indices(self, part: slice, axis: int) -> np.ndarray[Any, Any]:
-        return np.arange(*part.indices(self.shape[axis]))
 
     def _pictures(self, needed: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         """These frames of the film on the new grid of pixels, read in one stretch where they lie together."""
@@ -179,9 +183,8 @@ class Resampled:
             made[place] = self._regrid(picture)
         return made.reshape(*frames.shape[:-2], *self._regrid.shape)
 
-
     def _read(self, first: int, last: int, axis: int) -> np.ndarray[Any, Any]:
-        """Frames in a row, block after block: dask would take the blocks in any order, and a decoder go back and forth."""
+        """Frames in a row, block after block: dask takes blocks in any order, and a decoder would go back and forth."""
         borders = np.cumsum((0, *self._film.chunksizes[dims.TIME]))
         inside = borders[np.searchsorted(borders, first, side="right") : np.searchsorted(borders, last)]
         parts = [self._computed(slice(*ends)) for ends in pairwise([first, *inside.tolist(), last])]

@@ -44,7 +44,9 @@ def to_zarr(stimulus: Any, path: str | os.PathLike[str], *, overwrite: bool = Fa
     """
     dataset = _dataset(stimulus)
     with whole_file(path, overwrite) as temporary:
-        dataset.to_zarr(temporary, mode="w", consolidated=False)
+        writing = dataset.to_zarr(temporary, mode="w", consolidated=False, compute=False)
+        # one block after the other: where one fails, no other thread is still writing
+        writing.compute(scheduler="synchronous")
 
 
 def to_netcdf(stimulus: Any, path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -74,7 +76,7 @@ def to_netcdf(stimulus: Any, path: str | os.PathLike[str], *, overwrite: bool = 
     """
     dataset = _dataset(stimulus)
     with whole_file(path, overwrite) as temporary:
-        dataset.to_netcdf(temporary, engine="h5netcdf")
+        dataset.to_netcdf(temporary, engine="h5netcdf", compute=False).compute(scheduler="synchronous")
 
 
 def _dataset(stimulus: Any) -> xr.Dataset:

@@ -21,7 +21,9 @@ def stamped(times, units="s", **attrs):
 
 
 @given(
-    rate=st.sampled_from([Fraction(24), Fraction(25), Fraction(30), Fraction(60), Fraction(30000, 1001), Fraction(1000, 7)]),
+    rate=st.sampled_from(
+        [Fraction(24), Fraction(25), Fraction(30), Fraction(60), Fraction(30000, 1001), Fraction(1000, 7)]
+    ),
     steps_per_second=st.sampled_from([24, 100, 240, 1000, 1440]),
     second=st.integers(0, 7000),
 )

@@ -38,7 +38,9 @@ def test_however_it_is_chunked_and_cut_the_bits_are_the_same(chunks, dt, size, c
     other = resample(chunked, dt, size=size, space=space, time=how)
     assert whole.dtype == other.dtype
     xr.testing.assert_identical(whole.compute(), other.compute())
-    xr.testing.assert_identical(whole.isel(time=slice(begin, begin + 2)).compute(), other.compute()[..., begin : begin + 2, :, :])
+    xr.testing.assert_identical(
+        whole.isel(time=slice(begin, begin + 2)).compute(), other.compute()[..., begin : begin + 2, :, :]
+    )
     xr.testing.assert_identical(whole[..., 1:3, 2].compute(), whole.compute()[..., 1:3, 2])
 
 
@@ -90,7 +92,9 @@ def test_the_middle_of_a_cut_out_stays_where_it_is():
 
 def test_pictures_that_stand_on_their_head_are_turned():
     film = stimulus(noise(2, 4, 4))
-    xr.testing.assert_identical(resample(film.isel(y=slice(None, None, -1)), size=(2, 2)).compute(), resample(film, size=(2, 2)).compute())
+    xr.testing.assert_identical(
+        resample(film.isel(y=slice(None, None, -1)), size=(2, 2)).compute(), resample(film, size=(2, 2)).compute()
+    )
 
 
 def test_ten_hours_at_a_millisecond_cost_nothing_until_read():

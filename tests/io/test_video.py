@@ -59,7 +59,9 @@ def test_any_selection_in_any_order_gives_the_same_frames(films, suffix, data):
     for _ in range(4):
         wanted, rows = data.draw(_selections(20)), data.draw(_selections(24))
         picked = film.isel(time=wanted, y=rows).values
-        np.testing.assert_array_equal(picked, whole[wanted][..., rows, :] if np.ndim(wanted) == 0 else whole[wanted][:, rows])
+        np.testing.assert_array_equal(
+            picked, whole[wanted][..., rows, :] if np.ndim(wanted) == 0 else whole[wanted][:, rows]
+        )
 
 
 @given(chunk=st.integers(1, 25))
@@ -72,7 +74,9 @@ def test_chunked_is_sequential(films, chunk):
 def _selections(size):
     # xarray itself fails on empty slices that go backward
     slices = st.slices(size).filter(lambda part: len(range(*part.indices(size))) > 0)
-    return st.one_of(slices, st.lists(st.integers(-size, size - 1), min_size=1, max_size=30), st.integers(-size, size - 1))
+    return st.one_of(
+        slices, st.lists(st.integers(-size, size - 1), min_size=1, max_size=30), st.integers(-size, size - 1)
+    )
 
 
 def test_xarray_guesses_the_engine_by_the_name(films):
