@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from convis_xr.footprint import Footprint
@@ -56,10 +57,15 @@ class Gaussian(Layer):
 
 def in_pixels(sigma: Tensor, sampling: Sampling, who: str) -> tuple[Tensor, Tensor]:
     """A width in degree as a pair (y, x) in pixels; a width of 0 needs no pixel size."""
-    if not sigma.requires_grad and float(sigma) == 0:
+    if switched_off(sigma):
         return sigma, sigma
     y, x = sampling.need_pixel(who)
     return sigma / y, sigma / x
+
+
+def switched_off(value: Tensor) -> bool:
+    """Whether a parameter is 0 and stays so: no gradient is wanted that could move it."""
+    return float(value.detach()) == 0 and not (value.requires_grad and torch.is_grad_enabled())
 
 
 def radius(sigma: Tensor, sampling: Sampling, who: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -105,7 +106,7 @@ def assert_same(name: str, got: dict[str, np.ndarray], wanted: dict[str, np.ndar
 def cut(lengths: list[int]) -> list[slice]:
     edges = [min(edge, STEPS) for edge in np.cumsum([0, *lengths])]
     edges = [*dict.fromkeys([*edges, STEPS])]
-    return [slice(start, stop) for start, stop in zip(edges[:-1], edges[1:], strict=True)]
+    return [slice(start, stop) for start, stop in pairwise(edges)]
 
 
 @every_layer

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from convis_xr.filters.gaussian import in_pixels, radius
+from convis_xr.filters.gaussian import in_pixels, radius, switched_off
 from convis_xr.footprint import Footprint
 from convis_xr.kernels.gain_control import gain_control, gain_control_rest
 from convis_xr.layer import Layer
@@ -114,6 +114,6 @@ class Bipolar(Layer):
         return own.then(Footprint.decay(float(self.adaptation_tau), dt)).then(Footprint(radius=reach))
 
     def _sigma(self) -> tuple[Tensor, Tensor]:
-        if float(self.adaptation_gain) == 0 and not self.adaptation_gain.requires_grad:
-            return self.adaptation_sigma * 0, self.adaptation_sigma * 0
+        if switched_off(self.adaptation_gain):
+            return self.adaptation_gain, self.adaptation_gain
         return in_pixels(self.adaptation_sigma, self.sampling, "Bipolar")

@@ -1,0 +1,223 @@
+"""The retina against a plain computation of the same equations, and its outer face."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from scipy import ndimage, signal, special
+
+import convis_xr as cx
+from convis_xr.models.retina import Retina
+from convis_xr.models.retina.presets import CAT_X, HUMAN_PARVO, PRIMATE
+
+DT, PIXEL = 1e-3, 0.05
+
+
+def film(steps: int = 120, valid_range: tuple[float, float] | None = (0, 1)) -> xr.DataArray:
+    rng = np.random.default_rng(3)
+    frames = ndimage.zoom(rng.random((steps // 10, 9, 11)), (10, 1, 1), order=0)
+    return cx.as_stimulus(frames, dt=f"{DT} s", pixel_size=f"{PIXEL} deg", units="1", valid_range=valid_range)
+
+
+def blur(frames: np.ndarray, sigma_deg: float) -> np.ndarray:
+    """Discrete Gaussian by scipy: far longer than is needed, so that it is not cut off."""
+    if sigma_deg == 0:
+        return frames
+    n = np.arange(-80, 81)
+    kernel = special.ive(n, (sigma_deg / PIXEL) ** 2)
+    for axis in (-2, -1):
+        frames = ndimage.convolve1d(frames, kernel / kernel.sum(), axis=axis, mode="nearest")
+    return frames
+
+
+def low_pass(frames: np.ndarray, tau: float) -> np.ndarray:
+    c = np.exp(-DT / tau)
+    return signal.lfilter([1 - c], [1, -c], frames, axis=0, zi=c * frames[:1])[0]
+
+
+def expected(frames: np.ndarray, amplification: float) -> dict[str, np.ndarray]:
+    """Human parvo with gain control on, stage by stage, as science has it."""
+    center = low_pass(frames, 0.01)
+    center = blur(center - 0.8 * low_pass(center, 0.1), 0.05)
+    surround = blur(low_pass(center, 0.004), 0.15)
+    opl = amplification * (center - surround)
+    g0, gain = 50.0, 80.0
+    a = np.zeros(opl.shape[1:])
+    for _ in range(300):
+        a = (a + blur(gain * (50 * opl[0] / (g0 + a)) ** 2, 0.2)) / 2
+    v = 50 * opl[0] / (g0 + a)
+    c = np.exp(-DT / 0.005)
+    potentials, adaptations = [], []
+    for current in opl:
+        g = g0 + a
+        v = 50 * current / g + (v - 50 * current / g) * np.exp(-DT * g)
+        a = c * a + (1 - c) * blur(gain * v**2, 0.2)
+        potentials.append(v)
+        adaptations.append(a)
+    bipolar = np.array(potentials)
+    transient = bipolar - 0.7 * low_pass(bipolar, 0.02)
+    made = {"center": amplification * center, "surround": amplification * surround, "opl": opl, "bipolar": bipolar}
+    made |= {"adaptation": np.array(adaptations), "parvo_on_transient": transient, "parvo_off_transient": transient}
+    for name, drive in (("parvo_on", transient), ("parvo_off", -transient)):
+        made[f"{name}_current"] = np.where(drive >= 0, 37 + 100 * drive, 37**2 / (37 - 100 * np.minimum(drive, 0)))
+    return made
+
+
+def with_gain_control(**options: object) -> Retina:
+    retina = Retina(**options)  # type: ignore[arg-type]
+    retina.bipolar.adaptation_gain = "80 Hz"
+    return retina
+
+
+@pytest.mark.parametrize("stage", ["center", "surround", "opl", "bipolar", "adaptation"])
+def test_every_stage_is_what_the_equations_say(stage: str) -> None:
+    _compare(stage)
+
+
+@pytest.mark.parametrize("layer", ["parvo_on", "parvo_off"])
+@pytest.mark.parametrize("stage", ["transient", "current"])
+def test_ganglion_stages_are_what_the_equations_say(layer: str, stage: str) -> None:
+    _compare(f"{layer}_{stage}")
+
+
+def _compare(name: str) -> None:
+    stimulus, retina = film(), with_gain_control()
+    got = stages(retina, stimulus, [name])[name]
+    wanted = expected(stimulus.values, 10.0)[name]
+    # the kernel is cut off where less than 1e-6 is left
+    assert np.linalg.norm(got - wanted) < 2e-6 * np.linalg.norm(wanted)
+
+
+def stages(retina: Retina, stimulus: xr.DataArray, names: list[str]) -> dict[str, np.ndarray]:
+    result = retina.run(stimulus, outputs=names, progress=False)
+    return {name: result[name].values for name in names}
+
+
+def test_a_constant_film_is_at_rest_from_the_first_frame() -> None:
+    still = xr.full_like(film(20), 0.3) + film(20)[0].drop_vars("time") * 0.2
+    still.attrs = film(20).attrs
+    names = ["opl", "bipolar", "adaptation", "parvo_on_current"]
+    for name, values in stages(with_gain_control(), still, names).items():
+        np.testing.assert_allclose(values, np.broadcast_to(values[0], values.shape), rtol=1e-9, atol=1e-9, err_msg=name)
+
+
+def test_eight_bit_film_is_scaled_by_its_range() -> None:
+    grey = (film() * 255).round()
+    grey.attrs = {"units": "1", "valid_range": (0, 255)}
+    relative = grey / 255
+    relative.attrs = {"units": "1", "valid_range": (0, 1)}
+    eight_bit = stages(Retina(), grey.astype("uint8"), ["bipolar"])["bipolar"]
+    np.testing.assert_allclose(eight_bit, stages(Retina(), relative, ["bipolar"])["bipolar"], rtol=1e-4, atol=1e-5)
+
+
+def test_a_stimulus_without_range_is_refused() -> None:
+    with pytest.raises(cx.ContractError, match=r"input_range: wanted the range .* got none.*valid_range"):
+        Retina()(film(valid_range=None))
+    assert Retina(input_range=1.0)(film(valid_range=None)).identical(Retina()(film(valid_range=(0, 1))))
+
+
+@pytest.mark.parametrize("bad", [0, -1.0, float("inf"), float("nan")])
+def test_input_range_must_be_above_zero(bad: float) -> None:
+    with pytest.raises(cx.ParameterError, match="input_range: wanted a number above 0"):
+        Retina(input_range=bad)
+
+
+def test_names_units_and_dtypes_of_outputs() -> None:
+    retina = Retina("primate")
+    assert retina.default_outputs == ("parvo_on", "parvo_off", "magno_on", "magno_off")
+    result = retina.run(film(30), outputs=["parvo_on", "magno_off_current", "adaptation", "opl"], progress=False)
+    units = {name: (str(array.dtype), array.attrs["units"]) for name, array in result.data_vars.items()}
+    assert units == {
+        "parvo_on": ("uint8", "count"),
+        "magno_off_current": ("float64", "Hz"),
+        "adaptation": ("float64", "Hz"),
+        "opl": ("float64", "1"),
+    }
+
+
+def test_stages_can_be_left_out() -> None:
+    assert Retina(ganglion=[]).default_outputs == ("bipolar",)
+    assert Retina(ganglion=[], bipolar=False).default_outputs == ("opl",)
+    assert Retina(spikes=False, ganglion=["parvo_off"]).default_outputs == ("parvo_off_current",)
+    assert set(Retina(opl=False).output_names) & {"center", "opl"} == set()
+    with pytest.raises(cx.ParameterError, match="ganglion: wanted names among parvo_on, parvo_off, got magno_on"):
+        Retina(ganglion=["magno_on"])
+
+
+def test_unknown_names_are_refused_with_the_known_ones() -> None:
+    with pytest.raises(cx.ContractError, match=r"outputs: wanted names among center.*got ganglion"):
+        Retina().run(film(10), outputs=["ganglion"], progress=False)
+    with pytest.raises(cx.ParameterError, match='preset: wanted one of "human_parvo"'):
+        Retina("mouse")
+    with pytest.raises(cx.ParameterError, match='convention: wanted "paper"'):
+        Retina(convention="other")
+
+
+def test_paths_are_those_that_files_rely_on() -> None:
+    paths = set(dict(Retina("cat_x").named_parameters()))
+    opl = {"center.sigma", "center.tau", "center.n", "undershoot.weight", "undershoot.tau", "surround.sigma"}
+    opl |= {"surround.tau", "surround_weight", "amplification"}
+    bipolar = {"input_amplification", "g_leak", "adaptation_sigma", "adaptation_tau", "adaptation_gain"}
+    ganglion = {"sign", "transient_tau", "transient_weight", "threshold", "baseline", "slope", "pooling_sigma"}
+    ganglion |= {f"spikes.{name}" for name in ("g_leak", "noise", "refractory_mean", "refractory_sd")}
+    wanted = {f"opl.{name}" for name in opl} | {f"bipolar.{name}" for name in bipolar}
+    wanted |= {f"x_on.{name}" for name in ganglion}
+    assert paths - {"opl.surround.n"} == wanted
+
+
+def test_presets_are_the_published_numbers() -> None:
+    assert Retina().bipolar.adaptation_gain.value.magnitude == 0
+    assert (CAT_X.opl.center_sigma, CAT_X.opl.surround_sigma, CAT_X.bipolar.adaptation_sigma) == (
+        "0.88 deg",
+        "2.35 deg",
+        "2.5 deg",
+    )
+    assert [layer.name for layer in PRIMATE.ganglion] == ["parvo_on", "parvo_off", "magno_on", "magno_off"]
+    assert [layer.slope for layer in PRIMATE.ganglion] == ["100 Hz", "100 Hz", "400 Hz", "400 Hz"]
+    assert HUMAN_PARVO.ganglion[0].spikes.noise == 0.1
+
+
+def test_a_configuration_of_ones_own() -> None:
+    config = replace(HUMAN_PARVO, ganglion=(replace(HUMAN_PARVO.ganglion[0], name="mine", slope="50 Hz"),))
+    retina = Retina(config)
+    assert retina.default_outputs == ("mine",)
+    assert float(retina.mine.slope) == 50
+
+
+def test_a_coarse_time_step_warns() -> None:
+    coarse = cx.as_stimulus(np.ones((4, 3, 3)), dt="20 ms", pixel_size="0.1 deg", units="1", valid_range=(0, 1))
+    with pytest.warns(UserWarning, match=r"dt: wanted a time step of at most 4 ms \(opl.surround.tau\), got 20 ms"):
+        Retina()(coarse)
+
+
+def test_spikes_only_is_the_chain_of_its_stages() -> None:
+    """The one-pass kernel, taken where nothing between is asked for, gives the same bits."""
+    stimulus = film()
+    alone = stages(with_gain_control(), stimulus, ["parvo_on"])
+    beside = stages(with_gain_control(), stimulus, ["parvo_on", "parvo_on_current"])
+    np.testing.assert_array_equal(alone["parvo_on"], beside["parvo_on"])
+    assert alone["parvo_on"].sum() > 0
+
+
+def test_seeds() -> None:
+    stimulus = film()
+    one, same, other = (Retina(seed=seed)(stimulus).parvo_on.values for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).any()
+    both = Retina(seed=1)(stimulus)
+    assert (both.parvo_on.values != both.parvo_off.values).any()
+
+
+def test_gradients_reach_physical_parameters() -> None:
+    retina = with_gain_control(spikes=False, input_range=1.0)
+    with cx.set_options(dt="1 ms", pixel_size="0.05 deg"):
+        out = retina(torch.rand(1, 1, 20, 5, 5, dtype=torch.float64))
+    sum(value.sum() for value in out.values()).backward()
+    for path in ("opl.center.sigma", "opl.surround.tau", "bipolar.adaptation_sigma", "parvo_on.transient_tau"):
+        grad = retina.get_parameter(path).grad
+        assert grad is not None
+        assert float(grad) != 0
