@@ -51,7 +51,7 @@ def noisy_lif(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Compute what ``reference.noisy_lif`` defines, for a current (batch, channel, time, y, x)."""
     drive = current.contiguous().flatten(3).flatten(0, 1).numpy()
-    potential, refractory = potential.clone(), refractory.clone()
+    potential, refractory = (part.clone(memory_format=torch.contiguous_format) for part in (potential, refractory))
     v, left = (t.flatten(2).flatten(0, 1).numpy() for t in (potential, refractory))
     counts = np.empty(drive.shape, np.uint8)
     tiles = tiles_of(cells)

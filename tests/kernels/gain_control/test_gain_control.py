@@ -85,6 +85,20 @@ def test_any_cut_gives_the_same_bits(route, data):
     assert torch.equal(torch.cat([part[1] for part in parts], 2)[0, 0], adaptation[batch, channel])
 
 
+@pytest.mark.parametrize("route", ["torch", "compiled"])
+def test_the_order_in_memory_does_not_matter(route):
+    x = movie(dtype=torch.float32)
+    state = (x[:, :, 0], x[:, :, 1].abs())
+    turned = [part.transpose(-1, -2).contiguous().transpose(-1, -2) for part in (x, *state)]
+    with dispatch.force(route):
+        v, a, end = gain_control(x, state, **CAT, dt=0.001)
+        other, adaptation, new = gain_control(turned[0], (turned[1], turned[2]), **CAT, dt=0.001)
+    assert_near(other, v)
+    assert_near(adaptation, a)
+    for one, two in zip(new, end, strict=True):
+        assert_near(one, two)
+
+
 @pytest.mark.parametrize("route", ROUTES)
 def test_the_future_does_not_change_the_past(route):
     x = movie()

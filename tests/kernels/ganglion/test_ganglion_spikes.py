@@ -93,6 +93,16 @@ def test_neither_input_nor_state_is_written_to_and_a_gradient_is_cut():
     assert not any(part.requires_grad for part in (counts, *new))
 
 
+def test_the_order_in_memory_does_not_matter():
+    x = movie()
+    turned = [part.transpose(-1, -2).contiguous().transpose(-1, -2) for part in (x, *start(x))]
+    parameters = {"sign": 1, **TRANSIENT, **STATIC, **SPIKES}
+    counts, end = ganglion_spikes(x, start(x), **parameters)
+    other, new = ganglion_spikes(turned[0], tuple(turned[1:]), **parameters)
+    assert torch.equal(counts, other)
+    assert all(torch.equal(one, two) for one, two in zip(end, new, strict=True))
+
+
 def test_too_many_spikes_raise():
     x = movie() * 1e6
     with pytest.raises(OverflowError, match="fires more than 255 times"):

@@ -244,6 +244,19 @@ def test_the_given_state_is_not_touched_and_a_gradient_is_cut():
     assert not any(part.requires_grad for part in (counts, *new))
 
 
+@pytest.mark.parametrize("route", ["torch", "compiled"])
+def test_the_order_in_memory_does_not_matter(route):
+    current = lively(dtype=torch.float32)
+    state = (current[:, :, 0] / 1000, torch.zeros(2, 2, 3, 5))
+    cells = torch.arange(60).view(2, 2, 3, 5)
+    turned = [part.transpose(-1, -2).contiguous().transpose(-1, -2) for part in (current, *state, cells)]
+    with dispatch.force(route):
+        counts, end = noisy_lif(current, state, **LIVELY)
+        other, new = noisy_lif(turned[0], (turned[1], turned[2]), **LIVELY, cells=turned[3])
+    assert torch.equal(counts, other)
+    assert all(torch.equal(one, two) for one, two in zip(end, new, strict=True))
+
+
 def test_no_sample_and_no_cell_are_fine():
     current = lively((1, 1, 0, 2, 2))
     counts, state = noisy_lif(current, rest(lively((1, 1, 1, 2, 2))), **LIVELY)
