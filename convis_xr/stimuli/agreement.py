@@ -32,9 +32,10 @@ def raise_unless_alike(a: xr.DataArray, b: xr.DataArray, names: tuple[str, str],
     if a.attrs["units"] != b.attrs["units"]:
         cure = "in_luminance(...) of the relative one"
         faults.append(explain("units", wanted=a.attrs["units"], got=b.attrs["units"], cure=cure))
-    if valid_range(a) != valid_range(b):
+    ours, theirs = valid_range(a), valid_range(b)
+    if (ours is None) != (theirs is None) or (ours and theirs and not np.allclose(ours, theirs, rtol=1e-6, atol=0)):
         cure = 'the same mean and units, or one attrs["valid_range"]'
-        faults.append(explain("valid_range", wanted=str(valid_range(a)), got=str(valid_range(b)), cure=cure))
+        faults.append(explain("valid_range", wanted=str(ours), got=str(theirs), cure=cure))
     if a.dims != b.dims:
         faults.append(explain("dims", wanted=str(a.dims), got=str(b.dims), cure=".expand_dims or .squeeze"))
     else:

@@ -20,7 +20,7 @@ from convis_xr.coordinates import grid, space
 from convis_xr.errors import ContractError, explain, explain_all
 from convis_xr.sampling import Sampling, whole
 from convis_xr.stimuli.agreement import need_space, raise_unless_alike, space_faults, start_of
-from convis_xr.stimuli.levels import floating, grey_level, lazy_data, mean_and_contrast
+from convis_xr.stimuli.levels import floating, grey_level, lazy_data, mean_and_contrast, within
 from convis_xr.stimuli.plane import pair, step_count
 from convis_xr.units import factor, is_bare, magnitude
 
@@ -63,7 +63,8 @@ def overlay(below: xr.DataArray, above: xr.DataArray, *, mask: xr.DataArray | No
     else:
         mean, contrast = _summed(a, b)
         data, described = low + (top - dtype.type(mean)), {**_common_attrs([a, b]), "contrast": contrast}
-    return xr.DataArray(data, a.coords, a.dims, a.name, {"long_name": "overlay", **described})
+    kept = within(data, valid_range(a))
+    return xr.DataArray(kept, a.coords, a.dims, a.name, {"long_name": "overlay", **described})
 
 
 def apply_mask(stimulus: xr.DataArray, mask: xr.DataArray, *, value: Any = None) -> xr.DataArray:
@@ -98,7 +99,8 @@ def apply_mask(stimulus: xr.DataArray, mask: xr.DataArray, *, value: Any = None)
     array, _ = check_stimulus(stimulus)
     dtype = floating(array.dtype)
     level = dtype.type(grey_level(array.astype(dtype), value, "value"))
-    return array.copy(data=level + (lazy_data(array).astype(dtype) - level) * _mask_values(array, mask, dtype))
+    shown = level + (lazy_data(array).astype(dtype) - level) * _mask_values(array, mask, dtype)
+    return array.copy(data=within(shown, valid_range(array)))
 
 
 def sequence(stimuli: Sequence[xr.DataArray], *, gap: Any = None, value: Any = None) -> xr.DataArray:
@@ -269,9 +271,9 @@ def _common_attrs(arrays: list[xr.DataArray]) -> dict[str, Any]:
     first = arrays[0].attrs
     kept = {name: first[name] for name in ("units", "valid_range") if name in first}
     if all("mean" in array.attrs and "contrast" in array.attrs for array in arrays):
-        means = {float(array.attrs["mean"]) for array in arrays}
-        if len(means) == 1:
-            kept |= {"mean": means.pop(), "contrast": max(float(array.attrs["contrast"]) for array in arrays)}
+        means = [float(array.attrs["mean"]) for array in arrays]
+        if np.allclose(means, means[0], rtol=1e-6, atol=0):
+            kept |= {"mean": means[0], "contrast": max(float(array.attrs["contrast"]) for array in arrays)}
     return kept
 
 

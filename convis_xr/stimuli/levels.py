@@ -1,9 +1,10 @@
-"""Mean, contrast and unit of a stimulus that is there already."""
+"""Mean, contrast and unit of a stimulus that is there already. What comes out is kept within its ``valid_range``."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import dask.array as da
 import numpy as np
 import xarray as xr
 
@@ -64,8 +65,7 @@ def set_contrast(stimulus: xr.DataArray, contrast: Any, *, mean: Any = None) -> 
     dtype = floating(array.dtype)
     gain = new_mean * amount / (old_mean * old_contrast) if old_contrast else 0.0
     shifted = (lazy_data(array).astype(dtype) - dtype.type(old_mean)) * dtype.type(gain) + dtype.type(new_mean)
-    bounds = [nearest_inside(bound, dtype, (low, high)) for bound in (low, high)]
-    scaled = array.copy(data=shifted.clip(*(dtype.type(bound) for bound in bounds)))
+    scaled = array.copy(data=within(shifted, (low, high)))
     return scaled.assign_attrs(mean=new_mean, contrast=amount)
 
 
@@ -116,9 +116,9 @@ def in_luminance(stimulus: xr.DataArray, *, mean: Any, units: str = "cd/m^2") ->
     relative, _ = mean_and_contrast(array, "stimulus")
     scale = absolute / relative
     dtype = floating(array.dtype)
-    scaled = array.copy(data=lazy_data(array).astype(dtype) * dtype.type(scale))
-    bounds = [bound * scale for bound in _range(array, "stimulus")]
-    return scaled.assign_attrs(units=unit, valid_range=bounds, mean=absolute)
+    low, high = (bound * scale for bound in _range(array, "stimulus"))
+    scaled = array.copy(data=within(lazy_data(array).astype(dtype) * dtype.type(scale), (low, high)))
+    return scaled.assign_attrs(units=unit, valid_range=[low, high], mean=absolute)
 
 
 def mean_and_contrast(stimulus: xr.DataArray, name: str) -> tuple[float, float]:
@@ -149,12 +149,19 @@ def grey_level(stimulus: xr.DataArray, value: Any, name: str) -> float:
         raise ContractError(
             explain(name, wanted=wanted, got=f"{level:g}", cure=f"{name} within the stimulus' valid_range")
         )
-    if stimulus.dtype.kind in "biu" and float(stimulus.dtype.type(level)) != level:
+    if not _holds(stimulus.dtype, level):
         cure = 'a whole number, or stimulus.astype("float32")'
         raise ContractError(
             explain(name, wanted=f"a value that {stimulus.dtype} can hold", got=f"{level:g}", cure=cure)
         )
     return level
+
+
+def _holds(dtype: np.dtype[Any], level: float) -> bool:
+    if dtype.kind == "f":
+        return True
+    low, high = (0, 1) if dtype.kind == "b" else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+    return level.is_integer() and low <= level <= high
 
 
 def floating(dtype: np.dtype[Any]) -> np.dtype[Any]:
@@ -168,6 +175,14 @@ def lazy_data(stimulus: xr.DataArray) -> Any:
         return stimulus.data
     steps = stimulus.sizes[dims.TIME]
     return stimulus.chunk({dims.TIME: max(1, min(steps, BLOCK_BYTES * steps // stimulus.nbytes))}).data
+
+
+def within(data: Any, bounds: tuple[float, float] | None) -> Any:
+    """Lazy data kept in the range: rounding shall not carry them out of it."""
+    if bounds is None:
+        return data
+    low, high = (data.dtype.type(nearest_inside(bound, data.dtype, bounds)) for bound in bounds)
+    return da.clip(data, low, high)
 
 
 def _range(stimulus: xr.DataArray, name: str) -> tuple[float, float]:

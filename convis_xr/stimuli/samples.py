@@ -153,7 +153,8 @@ def generate_sample_data(
 
 def _sampling(dt: Any, pixel_size: Any) -> Sampling:
     known = Sampling(dt, pixel_size)
-    return Sampling(dt or known.dt or "1 ms", pixel_size or known.pixel_size or "0.1 deg")
+    step = "1 ms" if known.dt is None else known.dt
+    return Sampling(step, "0.1 deg" if known.pixel_size is None else known.pixel_size)
 
 
 def _shape(size: Any, name: str, sampling: Sampling) -> tuple[int, int, int]:

@@ -92,3 +92,33 @@ def test_contrast_of_absolute_luminance() -> None:
 def test_bad_input_is_refused(make, error, words: str) -> None:
     with pytest.raises(error, match=words):
         make()
+
+
+def test_rounding_does_not_leave_the_range() -> None:
+    made = grating(contrast=1, mean=0.5)
+    mask = stimuli.masks.gaussian((6, 8), "0.3 deg")
+    for mean in (0.1, 0.3, 0.7, 1.1):
+        bright = stimuli.in_luminance(made, mean=f"{mean} cd/m^2")
+        dim = stimuli.set_contrast(bright, 0.9)
+        for each in (bright, dim, stimuli.overlay(bright, dim, mask=mask), stimuli.apply_mask(bright, mask)):
+            low, high = valid_range(each)
+            assert low <= float(each.min()) < float(each.max()) <= high
+
+
+def test_data_that_are_not_chunked_are_cut_in_time() -> None:
+    from convis_xr.stimuli.frames import BLOCK_BYTES
+    from convis_xr.stimuli.levels import lazy_data
+
+    values = np.broadcast_to(np.float32(0.5), (3 * BLOCK_BYTES // 4 // 10_000, 100, 100))
+    data = lazy_data(as_stimulus(values, units="1"))
+    assert data.numblocks == (4, 1, 1)
+    assert data.chunksize[0] * 40_000 <= BLOCK_BYTES
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value"), [("uint8", 300), ("uint8", -1), ("uint8", 0.5), ("bool", 2), ("int16", 1e6)]
+)
+def test_a_grey_that_the_type_cannot_hold_is_refused(dtype: str, value: float) -> None:
+    made = as_stimulus(np.zeros((3, 2, 2), dtype), units="1").assign_attrs(valid_range=[-1e9, 1e9])
+    with pytest.raises(ContractError, match=f"{dtype} can hold"):
+        stimuli.lead_in(made, 1, value=value)
