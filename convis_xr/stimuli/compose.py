@@ -6,7 +6,7 @@ converted or resampled behind one's back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ from convis_xr import dims
 from convis_xr.contract import check_stimulus, valid_range
 from convis_xr.coordinates import grid, space
 from convis_xr.errors import ContractError, explain, explain_all
-from convis_xr.sampling import Sampling, whole
+from convis_xr.sampling import Sampling, dequantified, whole
 from convis_xr.stimuli.agreement import need_space, raise_unless_alike, space_faults, start_of
 from convis_xr.stimuli.levels import floating, grey_level, lazy_data, mean_and_contrast, within
 from convis_xr.stimuli.plane import pair, step_count
@@ -103,12 +103,12 @@ def apply_mask(stimulus: xr.DataArray, mask: xr.DataArray, *, value: Any = None)
     return array.copy(data=within(shown, valid_range(array)))
 
 
-def sequence(stimuli: Sequence[xr.DataArray], *, gap: Any = None, value: Any = None) -> xr.DataArray:
+def sequence(stimuli: Iterable[xr.DataArray], *, gap: Any = None, value: Any = None) -> xr.DataArray:
     """Stimuli one after the other, on one time axis that goes on from the first.
 
     Parameters
     ----------
-    stimuli : sequence of DataArray [units]
+    stimuli : iterable of DataArray [units]
         At least one. They agree in all but their length.
     gap : quantity or int, optional
         Grey time between them; a bare int is samples.
@@ -133,10 +133,13 @@ def sequence(stimuli: Sequence[xr.DataArray], *, gap: Any = None, value: Any = N
     >>> both.values.ravel().tolist(), both["time"].values.tolist()
     ([1.0, 1.0, 0.5, 0.0], [0.0, 0.001, 0.002, 0.003])
     """
-    if isinstance(stimuli, xr.DataArray | xr.Dataset) or not len(stimuli):
+    listed = (
+        list(stimuli) if isinstance(stimuli, Iterable) and not isinstance(stimuli, xr.DataArray | xr.Dataset) else []
+    )
+    if not listed:
         cure = "sequence([first, second])"
         raise ContractError(explain("stimuli", wanted="a list of stimuli", got=type(stimuli).__name__, cure=cure))
-    checked = [check_stimulus(stimulus, f"stimuli[{k}]") for k, stimulus in enumerate(stimuli)]
+    checked = [check_stimulus(stimulus, f"stimuli[{k}]") for k, stimulus in enumerate(listed)]
     (first, sampling), arrays = checked[0], [array for array, _ in checked]
     for k, array in enumerate(arrays[1:], 1):
         raise_unless_alike(first, array, ("stimuli[0]", f"stimuli[{k}]"), same_time=False)
@@ -298,7 +301,7 @@ def _mask_values(array: xr.DataArray, mask: Any, dtype: np.dtype[Any]) -> np.nda
     if not isinstance(mask, xr.DataArray) or set(mask.dims) != set(dims.SPACE):
         got = str(mask.dims) if isinstance(mask, xr.DataArray) else type(mask).__name__
         raise ContractError(explain("mask", wanted="a DataArray (y, x)", got=got, cure="one of stimuli.masks"))
-    ordered = mask.transpose(*dims.SPACE)
+    ordered = dequantified(mask).transpose(*dims.SPACE)
     if dims.Y in ordered.coords and ordered.sizes[dims.Y] > 1 and ordered[dims.Y][0] < ordered[dims.Y][-1]:
         ordered = ordered.isel({dims.Y: slice(None, None, -1)})
     faults = space_faults(array, ordered)

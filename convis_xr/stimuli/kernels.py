@@ -16,9 +16,9 @@ from scipy.special import ive
 from convis_xr import dims
 from convis_xr.coordinates import grid
 from convis_xr.errors import ContractError, explain
-from convis_xr.sampling import Sampling, whole
+from convis_xr.sampling import Sampling, dequantified
 from convis_xr.stimuli.plane import at_least, choice, pair, pixel_counts, probability, seed_number, step_count, text
-from convis_xr.units import is_bare, magnitude
+from convis_xr.units import magnitude
 
 DISTRIBUTIONS = ("randn", "random", "rand", "sparse")
 
@@ -193,7 +193,7 @@ def gamma(tau: Any, n: int = 1, *, length: Any = None, dt: Any = None) -> xr.Dat
     sampling = Sampling(dt)
     seconds, order = at_least(tau, "time", "tau", above=True), _order(n)
     values = _gamma(_lags(length, sampling, _gamma_reach(seconds, order)), seconds, order)
-    return _temporal(values / values.sum(), sampling, "gamma", tau=text(seconds, "time"), n=order)
+    return _temporal(_unit_sum(values), sampling, "gamma", tau=text(seconds, "time"), n=order)
 
 
 def biphasic(
@@ -230,7 +230,7 @@ def biphasic(
     share = at_least(weight, "dimensionless", "weight")
     lags = _lags(length, sampling, _gamma_reach(slower, order))
     quick, slow = _gamma(lags, seconds, order), _gamma(lags, slower, order)
-    values = quick / quick.sum() - share * slow / slow.sum()
+    values = _unit_sum(quick) - share * _unit_sum(slow)
     return _temporal(
         values, sampling, "biphasic", tau=[text(seconds, "time"), text(slower, "time")], n=order, weight=share
     )
@@ -262,7 +262,7 @@ def separable(temporal: xr.DataArray, spatial: xr.DataArray) -> xr.DataArray:
             got = str(kernel.dims) if isinstance(kernel, xr.DataArray) else type(kernel).__name__
             cure = "separable(exponential(...), gaussian(...))"
             raise ContractError(explain(name, wanted=f"a DataArray with dims {wanted}", got=got, cure=cure))
-    product = (temporal * spatial).transpose(dims.TIME, *dims.SPACE)
+    product = (dequantified(temporal) * dequantified(spatial)).transpose(dims.TIME, *dims.SPACE)
     product.attrs = {"long_name": "separable kernel", "units": "1"}
     return product.rename("kernel")
 
@@ -388,6 +388,14 @@ def _gamma_reach(tau: float, order: int) -> float:
 
 
 def _order(n: Any) -> int:
-    if not is_bare(n) or isinstance(n, str) or whole(n, "n") < 1:
+    if isinstance(n, bool) or not isinstance(n, int | np.integer) or n < 1:
         raise ContractError(explain("n", wanted="a whole number from 1", got=repr(n), cure="n=3"))
-    return whole(n, "n")
+    return int(n)
+
+
+def _unit_sum(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    total = values.sum()
+    if not total > 0:
+        cure = "a longer tau or length, or a smaller dt"
+        raise ContractError(explain("tau", wanted="a kernel longer than one time step", got="nothing", cure=cure))
+    return values / total

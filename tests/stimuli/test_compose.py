@@ -254,6 +254,7 @@ def test_an_overlay_of_two_lengths_is_refused_but_not_a_sequence() -> None:
     [
         (lambda: stimuli.sequence([]), ContractError, "stimuli"),
         (lambda: stimuli.sequence(grating()), ContractError, "stimuli"),
+        (lambda: stimuli.sequence(None), ContractError, "stimuli"),
         (lambda: stimuli.sequence([grating()], gap="1 deg"), UnitError, "gap"),
         (lambda: stimuli.lead_in(grating(), "-1 s"), UnitError, "duration"),
         (lambda: stimuli.lead_in(grating(), 3, value=2), ContractError, "value"),
@@ -268,3 +269,16 @@ def test_an_overlay_of_two_lengths_is_refused_but_not_a_sequence() -> None:
 def test_bad_input_is_refused(make, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         make()
+
+
+def test_quantified_input_is_understood() -> None:
+    import pint_xarray  # noqa: F401 - registers .pint
+
+    mask = masks.disc((6, 8), "0.2 deg")
+    plain = stimuli.overlay(grating(), stimuli.uniform(30, (6, 8)), mask=mask)
+    quantified = stimuli.overlay(
+        grating().pint.quantify(), stimuli.uniform(30, (6, 8)).pint.quantify(), mask=mask.pint.quantify()
+    )
+    np.testing.assert_array_equal(quantified.values, plain.values)
+    assert quantified.attrs["units"] == "1"
+    assert stimuli.sequence(part.pint.quantify() for part in (grating(), grating())).sizes["time"] == 60

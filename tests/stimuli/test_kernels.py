@@ -115,6 +115,15 @@ def test_a_separable_kernel_is_an_outer_product() -> None:
     assert Sampling.of(kernel) == Sampling("1 ms", "0.1 deg")
 
 
+def test_quantified_kernels_are_understood() -> None:
+    import pint_xarray  # noqa: F401 - registers .pint
+
+    temporal, spatial = kernels.exponential("5 ms", length=9), kernels.gaussian("0.1 deg", size=3)
+    product = kernels.separable(temporal.pint.quantify(), spatial.pint.quantify())
+    np.testing.assert_array_equal(product.values, kernels.separable(temporal, spatial).values)
+    assert type(product.data) is np.ndarray
+
+
 @pytest.mark.parametrize("distribution", kernels.DISTRIBUTIONS)
 def test_random_kernels(distribution: str) -> None:
     kernel = kernels.random((20, 9, 10), distribution=distribution, seed=1, p=0.2)
@@ -137,7 +146,12 @@ def test_random_kernels(distribution: str) -> None:
         (lambda: kernels.exponential("10 ms", length=0), ContractError, "length"),
         (lambda: kernels.gamma("0 ms"), ContractError, "tau"),
         (lambda: kernels.gamma("1 ms", 0), ContractError, "n"),
-        (lambda: kernels.gamma("1 ms", "2"), ContractError, "n"),
+        (lambda: kernels.gamma("1 ms", "2"), ContractError, "n: wanted a whole number"),
+        (lambda: kernels.gamma("1 ms", True), ContractError, "n: wanted a whole number"),
+        (lambda: kernels.gamma("1 ms", 1.5), ContractError, "n: wanted a whole number"),
+        (lambda: kernels.gamma("20 ms", length=1), ContractError, "longer than one time step"),
+        (lambda: kernels.gamma("0.001 ms", 3), ContractError, "longer than one time step"),
+        (lambda: kernels.biphasic("20 ms", length=1), ContractError, "longer than one time step"),
         (lambda: kernels.biphasic("1 ms", ratio=1), ContractError, "ratio"),
         (lambda: kernels.separable(kernels.gaussian("1 deg"), kernels.gaussian("1 deg")), ContractError, "temporal"),
         (lambda: kernels.separable(kernels.exponential("1 ms"), np.ones((2, 2))), ContractError, "spatial"),

@@ -66,6 +66,14 @@ def test_labels_may_be_in_other_units_and_orders() -> None:
     np.testing.assert_allclose(stimuli.moving_window(turned, (6, 8), path=path).values, plain.values, atol=1e-3)
 
 
+def test_quantified_input_is_understood() -> None:
+    import pint_xarray  # noqa: F401 - registers .pint
+
+    plain = stimuli.moving_window(picture(), (6, 8), path=drift())
+    quantified = stimuli.moving_window(picture().pint.quantify(), (6, 8), path=drift().pint.quantify())
+    np.testing.assert_array_equal(quantified.values, plain.values)
+
+
 def test_a_random_walk_spreads_with_the_root_of_time_whatever_the_step() -> None:
     for dt in ("1 ms", "4 ms"):
         ends = [stimuli.random_walk("1 s", spread="0.5 deg", seed=seed, dt=dt)[-1].values for seed in range(200)]
