@@ -17,7 +17,7 @@ from convis_xr.module import Module
 from convis_xr.options import get_option
 from convis_xr.parameters import Parameter
 from convis_xr.sampling import Sampling
-from convis_xr.tensors import block_to_tensor, compute_dtype, output_labels
+from convis_xr.tensors import block_to_tensor, output_labels
 from convis_xr.units import is_bare, magnitude
 
 

@@ -10,7 +10,7 @@ import torch
 
 from convis_xr.context import running
 from convis_xr.errors import ParameterError, UnitError, explain
-from convis_xr.parameters import Namespace, Parameter, State, files
+from convis_xr.parameters import Namespace, Parameter, State, completion, files
 from convis_xr.parameters.state import compact
 
 
@@ -19,6 +19,7 @@ class Module(torch.nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        completion.allow(type(self), Namespace)
         self._states: dict[str, State] = {}
         self._stacks: dict[str, list[Any]] = {"state": [], "parameters": []}
 

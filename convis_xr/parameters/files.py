@@ -101,7 +101,8 @@ def _save_npz(target: Path, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
 
 
 def _load_npz(source: Path) -> dict[str, Any]:
-    with np.load(source, allow_pickle=False) as archive:
+    # opened here, since numpy leaves a broken archive open
+    with source.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         units = json.loads(str(archive[_UNITS]))
         return {name: Quantity(archive[name][()], unit) for name, unit in units.items()}
 

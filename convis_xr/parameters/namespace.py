@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from convis_xr.errors import ParameterError, explain
+from convis_xr.parameters import completion
 
 
 class Namespace(Mapping[str, Any]):
@@ -32,6 +33,7 @@ class Namespace(Mapping[str, Any]):
     _doc: str
 
     def __init__(self, entries: Mapping[str, Any], doc: str = "") -> None:
+        completion.allow(Namespace, _Search)
         object.__setattr__(self, "_entries", dict(entries))
         object.__setattr__(self, "_doc", doc)
 
