@@ -49,7 +49,7 @@ def gaussian(sigma: Any, *, size: Any = None, pixel_size: Any = None) -> xr.Data
     sigmas = _sigmas(sigma, "sigma")
     counts = _counts(size, sampling, sigmas)
     values = _bell(counts, sampling, sigmas)
-    return _spatial(values, sampling, "Gaussian", sigma=[text(value, "angle") for value in sigmas])
+    return _named(values, sampling, "Gaussian", sigma=[text(value, "angle") for value in sigmas])
 
 
 def difference_of_gaussians(
@@ -82,7 +82,7 @@ def difference_of_gaussians(
     counts = _counts(size, sampling, (max(center[0], surround[0]), max(center[1], surround[1])))
     values = _bell(counts, sampling, center) - share * _bell(counts, sampling, surround)
     attrs = {"sigma_center": [text(v, "angle") for v in center], "sigma_surround": [text(v, "angle") for v in surround]}
-    return _spatial(values, sampling, "difference of Gaussians", weight=share, **attrs)
+    return _named(values, sampling, "difference of Gaussians", weight=share, **attrs)
 
 
 def gabor(
@@ -136,7 +136,7 @@ def gabor(
         )
     attrs = {"spatial_frequency": text(per_degree, "spatial_frequency").replace("1/", "cycle/")}
     attrs |= {"direction": text(degrees, "angle"), "phase": text(offset, "angle")}
-    return _spatial(values / total, sampling, "Gabor", sigma=[text(v, "angle") for v in sigmas], **attrs)
+    return _named(values / total, sampling, "Gabor", sigma=[text(v, "angle") for v in sigmas], **attrs)
 
 
 def exponential(tau: Any, *, length: Any = None, dt: Any = None) -> xr.DataArray:
@@ -165,7 +165,7 @@ def exponential(tau: Any, *, length: Any = None, dt: Any = None) -> xr.DataArray
     seconds = at_least(tau, "time", "tau")
     lags = _lags(length, sampling, 14 * seconds)
     values = np.exp(-lags / seconds) if seconds else (lags == 0).astype(np.float64)
-    return _temporal(values / values.sum(), sampling, "exponential", tau=text(seconds, "time"))
+    return _named(values / values.sum(), sampling, "exponential", tau=text(seconds, "time"))
 
 
 def gamma(tau: Any, n: int = 1, *, length: Any = None, dt: Any = None) -> xr.DataArray:
@@ -193,7 +193,7 @@ def gamma(tau: Any, n: int = 1, *, length: Any = None, dt: Any = None) -> xr.Dat
     sampling = Sampling(dt)
     seconds, order = at_least(tau, "time", "tau", above=True), _order(n)
     values = _gamma(_lags(length, sampling, _gamma_reach(seconds, order)), seconds, order)
-    return _temporal(_unit_sum(values), sampling, "gamma", tau=text(seconds, "time"), n=order)
+    return _named(_unit_sum(values), sampling, "gamma", tau=text(seconds, "time"), n=order)
 
 
 def biphasic(
@@ -231,7 +231,7 @@ def biphasic(
     lags = _lags(length, sampling, _gamma_reach(slower, order))
     quick, slow = _gamma(lags, seconds, order), _gamma(lags, slower, order)
     values = _unit_sum(quick) - share * _unit_sum(slow)
-    return _temporal(
+    return _named(
         values, sampling, "biphasic", tau=[text(seconds, "time"), text(slower, "time")], n=order, weight=share
     )
 
@@ -333,11 +333,7 @@ def labelled(values: np.ndarray[Any, Any], sampling: Sampling, attrs: dict[str, 
     return kernel
 
 
-def _spatial(values: np.ndarray[Any, Any], sampling: Sampling, long_name: str, **attrs: Any) -> xr.DataArray:
-    return labelled(values, sampling, {"long_name": f"{long_name} kernel", "units": "1", **attrs})
-
-
-def _temporal(values: np.ndarray[Any, Any], sampling: Sampling, long_name: str, **attrs: Any) -> xr.DataArray:
+def _named(values: np.ndarray[Any, Any], sampling: Sampling, long_name: str, **attrs: Any) -> xr.DataArray:
     return labelled(values, sampling, {"long_name": f"{long_name} kernel", "units": "1", **attrs})
 
 

@@ -4,7 +4,7 @@ import dask
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from convis_xr import ContractError, Sampling, UnitError, as_stimulus, set_options, stimuli
@@ -185,6 +185,7 @@ def test_a_border_around_spatial_chunks() -> None:
 # what holds for all of them
 
 
+@settings(max_examples=8)  # each of them builds a dozen graphs
 @given(chunk=st.integers(1, 40), other=st.integers(1, 40), last=st.integers(1, 90))
 def test_no_chunk_matters(chunk: int, other: int, last: int) -> None:
     with set_options(**HERE):

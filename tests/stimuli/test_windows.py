@@ -76,9 +76,9 @@ def test_quantified_input_is_understood() -> None:
 
 def test_a_random_walk_spreads_with_the_root_of_time_whatever_the_step() -> None:
     for dt in ("1 ms", "4 ms"):
-        ends = [stimuli.random_walk("1 s", spread="0.5 deg", seed=seed, dt=dt)[-1].values for seed in range(200)]
-        assert np.std(ends) == pytest.approx(0.5, rel=0.1)
-        assert np.mean(ends) == pytest.approx(0, abs=0.1)
+        ends = [stimuli.random_walk("1 s", spread="0.5 deg", seed=seed, dt=dt)[-1].values for seed in range(60)]
+        assert np.std(ends) == pytest.approx(0.5, rel=0.15)
+        assert np.mean(ends) == pytest.approx(0, abs=0.15)
 
 
 def test_walks_are_seeded_and_begin_at_their_start() -> None:
