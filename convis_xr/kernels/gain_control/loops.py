@@ -84,13 +84,15 @@ def _run(x, v, a, vs, adaptations, weights_y, weights_x, c):  # type: ignore[no-
         for i in range(height):
             _adapt(a[i], blurred[i], c.rate)
         if len(adaptations):
-            adaptations[k] = a
+            for i in range(height):
+                _copy(a[i], adaptations[k, i])
 
 
 @compiled
 def _repeat(weights, n):  # type: ignore[no-untyped-def]
     rows = np.empty((n, len(weights)), weights.dtype)
-    rows[:] = weights
+    for i in range(n):
+        _copy(weights, rows[i])
     return rows
 
 
@@ -98,8 +100,15 @@ def _repeat(weights, n):  # type: ignore[no-untyped-def]
 def _replicate(rows, before, n):  # type: ignore[no-untyped-def]
     """Fill the rows around the n that begin at `before` with the first and the last of them."""
     for i in range(before):
-        rows[i] = rows[before]
-        rows[before + n + i] = rows[before + n - 1]
+        _copy(rows[before], rows[i])
+        _copy(rows[before + n - 1], rows[before + n + i])
+
+
+@compiled_inline
+def _copy(source, target):  # type: ignore[no-untyped-def]
+    # Assigning to a slice would do, but takes seconds to compile.
+    for i in range(len(source)):
+        target[i] = source[i]
 
 
 @compiled_inline

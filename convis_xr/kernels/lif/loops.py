@@ -139,7 +139,10 @@ def _with_room(log):  # type: ignore[no-untyped-def]
     if n[0] + _LONGEST <= len(at):
         return log
     longer = log_of(2 * len(at) + _LONGEST)
-    longer[0][: n[0]], longer[1][: n[0]] = spikes[: n[0]], at[: n[0]]
+    for i in range(n[0]):
+        longer[1][i] = at[i]
+        for j in range(3):
+            longer[0][i, j] = spikes[i, j]
     longer[2][0] = n[0]
     return longer
 

@@ -145,10 +145,8 @@ def uniform_of_cell(cell, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
 def normal_of_cell(cell, c1, c2, c3, k0, k1, like):  # type: ignore[no-untyped-def]
     """See `reference.normal`: of the type of `like`, with the bits that `tile_of_normals` gives the cell."""
     lane, (w0, w1, w2, w3) = words_of_cell(cell, c1, c2, c3, k0, k1)
-    if lane < 2:
-        a, b = normal_pair(w0, w1, like)
-    else:
-        a, b = normal_pair(w2, w3, like)
+    first, second = (w0, w1) if lane < 2 else (w2, w3)
+    a, b = normal_pair(first, second, like)
     return a if lane % 2 == 0 else b
 
 
