@@ -95,6 +95,8 @@ def _scan(path: Path, container: Any, stream: Any) -> FilmScan:
         raise bad_file(path, f"{stream.frames} frames, as its header says", f"{len(packets)} frames")
     shown = [packet for packet in packets if not packet.is_discard]
     context = stream.codec_context
+    if context is None:
+        raise bad_file(path, "a coding that FFmpeg knows", "another", "convert it to mp4")
     if not shown or not context.width or not context.height:
         raise bad_file(path, "a film", f"{len(shown)} frames of {context.width} x {context.height} pixels")
     stamped = _stamped(path, shown)
@@ -105,7 +107,16 @@ def _scan(path: Path, container: Any, stream: Any) -> FilmScan:
     rates = tuple(dict.fromkeys(Fraction(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate))
     grey, comment = context.pix_fmt in GREY, container.metadata.get("comment", "")
     last = stamped[-1][1].duration or 0
+    _check_end(path, container, float((ticks[-1] - ticks[0] + 2 * last) * stream.time_base))
     return FilmScan(path, ticks, keys, stream.time_base, last, rates, context.height, context.width, grey, comment)
+
+
+def _check_end(path: Path, container: Any, latest: float) -> None:
+    """Matroska counts no frames, but says how long it lasts: for pictures alone this must be so."""
+    if "matroska" in container.format.name and len(container.streams) == 1 and container.duration is not None:
+        lasts = container.duration * 1e-6
+        if lasts > latest:
+            raise bad_file(path, f"{lasts:.6g} s of film, as its header says", f"less than {latest:.6g} s")
 
 
 def _stamped(path: Path, packets: list[Any]) -> list[tuple[int, Any]]:

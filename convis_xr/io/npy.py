@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import xarray as xr
 from xarray.backends import BackendEntrypoint
 
 from convis_xr.contract import AXES
-from convis_xr.errors import ContractError, explain
+from convis_xr.errors import ContractError, FormatError, explain
 from convis_xr.io.faults import bad_file, existing
 from convis_xr.io.flat import FlatArray
 from convis_xr.io.frames import film_dataset
@@ -66,9 +67,9 @@ def open_npy(path: Path) -> FlatArray:
                 raise bad_file(path, "a .npy file of version 1 or 2", f"version {version}", "write it with numpy.save")
             shape, fortran, dtype = readers[version](file)
             offset = file.tell()
-    except (ValueError, EOFError) as error:
-        if type(error) not in (ValueError, EOFError):
-            raise
+    except FormatError:
+        raise
+    except (ValueError, EOFError, SyntaxError, TokenError) as error:
         raise bad_file(path, "a .npy file", f"{error}", "write it with numpy.save") from error
     if dtype.kind not in "biuf":
         raise bad_file(path, "real numbers", f"an array of {dtype}", "write it as numbers with numpy.save")

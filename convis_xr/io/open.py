@@ -17,7 +17,8 @@ from convis_xr.coordinates import grid
 from convis_xr.errors import ContractError, explain
 from convis_xr.io import images, video
 from convis_xr.io.colour import Gamma
-from convis_xr.io.faults import bad_file, existing
+from convis_xr.io.faults import bad_file, existing, needed
+from convis_xr.io.guard import DAMAGE, guarded
 from convis_xr.options import get_option
 from convis_xr.sampling import Sampling, pixel_degrees, step_seconds
 from convis_xr.units import Quantity, parse_unit
@@ -113,9 +114,11 @@ def open_stimulus(
         film = _open_labelled(path, chosen, variable, dt, pixel_size, options)
     if units is not None:
         film.attrs["units"] = parse_unit(units, "units")
-    limits = film.attrs.get("valid_range") if valid_range is None else valid_range
-    if limits is not None and len(limits) == 2:
-        film.attrs["valid_range"] = [float(limits[0]), float(limits[1])]
+    if valid_range is not None:
+        film.attrs["valid_range"] = valid_range
+    limits: Any = film.attrs.get("valid_range")
+    if np.size(limits) == 2:  # an array in netCDF; what is no range the contract refuses
+        film.attrs["valid_range"] = np.asarray(limits).tolist()
     film = _checked(film, str(path))
     return _chunked(film, chunk, tokenize(str(path), _changed(path), chosen, dt, pixel_size, options, variable))
 
@@ -183,13 +186,14 @@ def _open_labelled(
     phony: dict[str, Any] = {"phony_dims": "access"} if engine == "h5netcdf" else {}
     if engine == "zarr":
         phony = {"consolidated": False}
+    found = existing(path)
     try:
-        dataset = xr.open_dataset(existing(path), engine=engine, decode_timedelta=False, **phony)
-    except (OSError, ValueError, KeyError, TypeError, EOFError) as error:
-        if isinstance(error, FileNotFoundError) and not Path(path).exists():
-            raise
+        if engine == "h5netcdf":  # which leaves a half-opened file behind where this would fail
+            needed("h5py", "nwb").File(found, "r").close()
+        dataset = xr.open_dataset(found, engine=engine, decode_timedelta=False, **phony)
+    except DAMAGE as error:
         raise bad_file(path, f"a file that {engine} understands", str(error) or type(error).__name__) from error
-    film = _variable(dataset, path, variable)
+    film = guarded(_variable(dataset, path, variable), found)
     if axes is not None or any(str(name).startswith("phony_dim") for name in film.dims):
         meaning = axes or AXES.get(film.ndim, ())
         if len(meaning) != film.ndim:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
+import shutil
+
 import h5py
 import numpy as np
 import pytest
@@ -105,6 +108,22 @@ def test_truncated_hdf5(stores, tmp_path):
         open_stimulus(tmp_path / "cut.nc")
 
 
+def test_data_that_cannot_be_read_name_the_file_and_the_place(stores, tmp_path):
+    shutil.copytree(stores["zarr"], tmp_path / "film.zarr")
+    chunk = tmp_path / "film.zarr" / "stimulus" / "c" / "1" / "0" / "0"
+    chunk.write_bytes(chunk.read_bytes()[:20])
+    film = open_stimulus(tmp_path / "film.zarr", chunk=4)
+    np.testing.assert_array_equal(film[:4], noise(9)[:4])
+    with pytest.raises(FormatError, match=r"film\.zarr: wanted data at time slice\(4, 8, 1\)"):
+        film.load()
+
+
+def test_labelled_films_can_be_pickled(stores):
+    for suffix in LABELLED:
+        film = pickle.loads(pickle.dumps(open_stimulus(stores[suffix], chunk=2)))
+        np.testing.assert_array_equal(film[7:2:-2, 3], noise(9)[7:2:-2, 3])
+
+
 def test_broken_zarr(tmp_path):
     (tmp_path / "empty.zarr").mkdir()
     with pytest.raises(FormatError, match=r"empty\.zarr: wanted a file that zarr understands"):
@@ -142,6 +161,8 @@ def test_an_engine_that_is_named(stores, tmp_path):
         ({"chunk": "1 ms"}, "chunk: wanted at least one sample"),
         ({"units": "floops"}, "units: wanted a unit that pint knows"),
         ({"valid_range": (1, 0)}, "valid_range: wanted"),
+        ({"valid_range": 5}, "valid_range: wanted"),
+        ({"valid_range": "ab"}, "valid_range: wanted"),
     ],
 )
 def test_bad_arguments(stores, options, message):
