@@ -65,10 +65,9 @@ def test_no_chunk_matters(name: str, data: st.DataObject) -> None:
     np.testing.assert_array_equal(part.values, whole(name, dtype)[first:last:stride, 1:4, 3])
 
 
-@pytest.mark.parametrize("name", GENERATORS)
+# the sweeps are spread over their own length
+@pytest.mark.parametrize("name", [name for name in GENERATORS if not name.endswith("sweep")])
 def test_the_future_changes_no_past(name: str) -> None:
-    if name in ("frequency_sweep", "contrast_sweep"):
-        return  # these are spread over their own length
     function = getattr(stimuli, FUNCTIONS.get(name, name))
     with set_options(dt="1 ms", pixel_size="0.1 deg"):
         longer = function("90 ms", SIZE, **GENERATORS[name])
