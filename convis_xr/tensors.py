@@ -54,11 +54,6 @@ def block_to_tensor(
     return moved.to(dtype)
 
 
-def compute_dtype(stimulus: np.dtype[Any]) -> torch.dtype:
-    """What a stimulus is computed in where nobody says: double precision stays, all else is float32."""
-    return torch.float64 if stimulus == np.float64 else torch.float32
-
-
 def from_tensor(
     tensor: torch.Tensor, like: xr.DataArray, *, units: str | None = None, name: str | None = None
 ) -> xr.DataArray:

@@ -1,7 +1,8 @@
 """The mark of an unfinished store: one file that tells how far it is, and everything that is needed to go on.
 
-It is replaced as a whole after each chunk, and only then; so whenever the process dies, what the mark says is true, and what lies
-beyond the mark is written again. It lies in the group of the state, where listing the store does not meet it.
+It is replaced as a whole after each chunk, and only then; so whenever the process dies, what the mark says is true,
+and what lies beyond the mark is written again. It lies in the group of the state, where listing the store does not
+meet it.
 """
 
 from __future__ import annotations

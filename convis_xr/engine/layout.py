@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from convis_xr.engine.state import GROUP, Arrays
 #: samples of a very long time axis that are written at a time
 _TIME_CHUNK = 2**20
 _ROOT = "zarr.json"
-_ALL_CHUNKS = {"write_empty_chunks": True}
+_ALL_CHUNKS: Any = {"write_empty_chunks": True}
 
 
 def create(folder: Path, coords: xr.Dataset, plan: Plan) -> None:
@@ -41,7 +40,7 @@ def create(folder: Path, coords: xr.Dataset, plan: Plan) -> None:
             chunks=plan.stored[output.name],
             dtype=output.dtype,
             dimension_names=output.dims,
-            attributes=output.attrs,
+            attributes={**output.attrs},
             compressors=_compressor(np.dtype(output.dtype)),
             fill_value=0,
             config=_ALL_CHUNKS,
@@ -50,15 +49,16 @@ def create(folder: Path, coords: xr.Dataset, plan: Plan) -> None:
 
 def open_arrays(folder: Path, outputs: tuple[OutputFacts, ...]) -> dict[str, Any]:
     """The arrays to write to, by output."""
-    group = zarr.open_group(folder, mode="r+", use_consolidated=False)
-    return {output.name: group[output.name].with_config(_ALL_CHUNKS) for output in outputs}  # type: ignore[union-attr]
+    group: Any = zarr.open_group(folder, mode="r+", use_consolidated=False)
+    return {output.name: group[output.name].with_config(_ALL_CHUNKS) for output in outputs}
 
 
 def write_state(folder: Path, state: Arrays) -> None:
     """Keep the final state; what an interrupted attempt has left is replaced."""
     group = zarr.open_group(folder / GROUP, mode="r+", use_consolidated=False)
     for path, values in state.items():
-        group.create_array(path, data=values, chunks=tuple(max(1, size) for size in values.shape), compressors=None, overwrite=True, config=_ALL_CHUNKS)
+        chunks = tuple(max(1, size) for size in values.shape)
+        group.create_array(path, data=values, chunks=chunks, compressors=None, overwrite=True, config=_ALL_CHUNKS)
 
 
 def write_root(folder: Path, attrs: Mapping[str, Any]) -> None:

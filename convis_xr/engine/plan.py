@@ -1,4 +1,7 @@
-"""What a run will do, decided before it begins: chunk lengths, bytes, the layout of the store. Pure: it reads no data and no clock."""
+"""What a run will do, decided before it begins: chunk lengths, bytes, the layout of the store.
+
+Pure: it reads no data and no clock.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,8 @@ class Workload:
 class Plan:
     """How a run is cut and what it needs; print it.
 
-    ``chunk`` samples are computed at a time; ``stored`` tells the chunks of every output in the store, empty for a result in memory.
+    ``chunk`` samples are computed at a time; ``stored`` tells the chunks of every output in the store; it is empty for a
+    result in memory.
     """
 
     steps: int
@@ -191,9 +195,10 @@ def stored_chunks(output: OutputFacts, chunk: int) -> tuple[int, ...]:
     """
     fits = (part for part in range(chunk, 0, -1) if chunk % part == 0 and part * output.frame_bytes <= MOST_STORED)
     length = next(fits, 0)
+    sizes = dict(zip(output.dims, output.shape, strict=True))
     if length == chunk or length * output.frame_bytes >= LEAST_STORED:
-        return tuple(length if name == dims.TIME else size for name, size in zip(output.dims, output.shape, strict=True))
-    sizes = dict(zip(output.dims, output.shape, strict=True)) | {dims.TIME: chunk}
+        return tuple((sizes | {dims.TIME: length})[name] for name in output.dims)
+    sizes[dims.TIME] = chunk
     itemsize = np.dtype(output.dtype).itemsize
     for name in (dims.BATCH, dims.CHANNEL, dims.Y, dims.X):
         parts = math.ceil(math.prod(sizes.values()) * itemsize / MOST_STORED)

@@ -9,7 +9,7 @@ from tqdm import tqdm
 from convis_xr.options import get_option
 
 
-class _Bar(tqdm):
+class _Bar(tqdm):  # type: ignore[misc]
     """tqdm without its monitoring thread: a run leaves no thread behind."""
 
     monitor_interval = 0

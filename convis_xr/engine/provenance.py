@@ -1,4 +1,7 @@
-"""What a result was made of: model, parameters, stimulus, versions. Two runs with the same provenance give the same numbers."""
+"""What a result was made of: model, parameters, stimulus, versions.
+
+Two runs with the same provenance give the same numbers.
+"""
 
 from __future__ import annotations
 

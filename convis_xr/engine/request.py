@@ -17,7 +17,7 @@ from convis_xr.contract import as_stimulus, check_stimulus, valid_range
 from convis_xr.errors import ContractError, explain
 from convis_xr.layer import Layer
 from convis_xr.sampling import Sampling, whole
-from convis_xr.tensors import compute_dtype, output_labels
+from convis_xr.tensors import output_labels
 from convis_xr.units import DIMENSIONS, factor, is_bare, magnitude
 
 #: how NaN and infinity in a stimulus are met
@@ -123,7 +123,7 @@ def resolve(
         stimulus=array.isel({dims.TIME: slice(first, last)}),
         offset=first,
         info=InputInfo(scale, array.attrs["units"], valid_range(array)),
-        dtype=_dtype(dtype, array.dtype),
+        dtype=_dtype(model, dtype, array.dtype),
         device=_device(model, device),
         outputs=None if outputs is None else (outputs,) if isinstance(outputs, str) else tuple(outputs),
         initial=initial,
@@ -143,6 +143,7 @@ def trial(request: Request) -> tuple[tuple[OutputFacts, ...], int]:
     except Exception as error:
         error.add_note("This was met while the model was tried on a single frame; every length of chunk must do.")
         raise
+    _check_state(request, context)
     state = sum(value.numel() * value.element_size() for value in context.state.values())
     wanted = tuple(made) if request.outputs is None else request.outputs
     outputs = tuple(_facts(request, name, made) for name in wanted)
@@ -150,13 +151,12 @@ def trial(request: Request) -> tuple[tuple[OutputFacts, ...], int]:
     return outputs, state
 
 
-def check_shape(name: str, tensor: Any, steps: int) -> None:
-    """An output has five axes, and one time step for each that the model was shown."""
-    if isinstance(tensor, torch.Tensor) and tensor.ndim == 5 and tensor.shape[2] == steps:
+def check_steps(name: str, tensor: torch.Tensor, steps: int) -> None:
+    """An output has one time step for each that the model was shown."""
+    if tensor.shape[2] == steps:
         return
-    got = f"shape {tuple(tensor.shape)}" if isinstance(tensor, torch.Tensor) else type(tensor).__name__
     cure = "pad convolutions on the side of the past (cx.filters.Conv3d does)"
-    wanted = f"a tensor (batch, channel, time, y, x) with as many time steps as were shown ({steps})"
+    got, wanted = f"{tensor.shape[2]} time steps", f"as many as were shown ({steps})"
     raise ContractError(explain(f"output {name!r}", wanted=wanted, got=got, cure=cure))
 
 
@@ -164,13 +164,23 @@ def _facts(request: Request, name: str, made: Mapping[str, torch.Tensor]) -> Out
     if name not in made:
         cure = "return a dict with every name of output_names that is in self.wanted_outputs"
         raise ContractError(explain("model", wanted=f"an output {name!r}", got=", ".join(made) or "none", cure=cure))
-    check_shape(name, made[name], 1)
+    check_steps(name, made[name], 1)
     shape = list(made[name].shape)
     shape[2] = request.steps
     labels = output_labels(request.stimulus, tuple(shape))
     dtype = str(made[name].dtype).removeprefix("torch.")
     units = request.model.output_units(name, request.info.units)
     return OutputFacts(name, tuple(labels.sizes), tuple(labels.sizes.values()), dtype, units)
+
+
+def _check_state(request: Request, context: RunContext) -> None:
+    """A state that was given has the shape that the stimulus asks for: nothing is broadcast."""
+    for path, given in request.state.items():
+        needed = context.state.get(path, given)
+        if needed.shape != given.shape:
+            got, wanted = f"shape {tuple(given.shape)}", f"shape {tuple(needed.shape)} for this stimulus"
+            cure = "the state of a run over frames of the same size"
+            raise ContractError(explain(f"state[{path!r}]", wanted=wanted, got=got, cure=cure))
 
 
 def _check_together(outputs: tuple[OutputFacts, ...]) -> None:
@@ -197,7 +207,7 @@ def _labelled(stimulus: Any, sampling: Sampling | None) -> tuple[xr.DataArray, S
 
 
 def _part(array: xr.DataArray, sampling: Sampling, start: Any, stop: Any) -> tuple[int, int]:
-    """First sample to show, and the one after the last: bare numbers are indices, quantities labels on the time axis."""
+    """First sample to show, and the one after the last: bare numbers are indices, quantities labels of the time axis."""
     steps = array.sizes[dims.TIME]
     first = 0 if start is None else _index(array, sampling, start, "start")
     last = steps if stop is None else _index(array, sampling, stop, "stop")
@@ -228,9 +238,9 @@ def _origin(array: xr.DataArray) -> float:
     return float(first) * factor(coordinate.attrs["units"], DIMENSIONS["time"].unit, dims.TIME)
 
 
-def _dtype(dtype: Any, stimulus: np.dtype[Any]) -> torch.dtype:
+def _dtype(model: Layer, dtype: Any, stimulus: np.dtype[Any]) -> torch.dtype:
     if dtype is None:
-        return compute_dtype(stimulus)
+        return model.compute_dtype(stimulus)
     known = {"float32": torch.float32, "float64": torch.float64}
     name = str(dtype).removeprefix("torch.") if isinstance(dtype, str | torch.dtype) else np.dtype(dtype).name
     if name not in known:

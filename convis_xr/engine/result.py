@@ -44,7 +44,8 @@ def skeleton(request: Request, outputs: tuple[OutputFacts, ...]) -> xr.Dataset:
 
 def result_attrs(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Attributes of a finished result; texts and numbers only, which every file format takes."""
-    return {"title": "response of a model of vision", "convis_xr_provenance": json.dumps(facts, sort_keys=True), "complete": 1}
+    made_of = json.dumps(facts, sort_keys=True)
+    return {"title": "response of a model of vision", "convis_xr_provenance": made_of, "complete": 1}
 
 
 class InMemory:

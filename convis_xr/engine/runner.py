@@ -20,7 +20,7 @@ from convis_xr.engine.memory import available_bytes, resident_bytes
 from convis_xr.engine.plan import Plan, Workload, make_plan
 from convis_xr.engine.progress import Progress
 from convis_xr.engine.provenance import provenance
-from convis_xr.engine.request import OutputFacts, Request, check_shape, resolve, trial
+from convis_xr.engine.request import OutputFacts, Request, check_steps, resolve, trial
 from convis_xr.engine.result import InMemory, Made
 from convis_xr.engine.source import Block, read_blocks, source_blocks
 from convis_xr.engine.state import to_arrays, to_tensors
@@ -54,25 +54,25 @@ def run(
 ) -> xr.Dataset:
     """Run a model over a stimulus of any length, chunk by chunk, in bounded memory.
 
-    The model is not changed: the run has a state of its own, so that threads may share one model. However the run is cut,
-    the numbers are the same. A thread reads ahead and another writes behind.
+    The model is not changed: the run has a state of its own, so that threads may share one model. However the run is
+    cut, the numbers are the same. A thread reads ahead and another writes behind.
 
     Parameters
     ----------
     model : Layer
     stimulus : DataArray, Dataset of one variable, or bare array (any of batch, channel, time, y, x)
-        Labelled data keep to `convis_xr.contract`. Bare numpy, torch and dask arrays are relative luminance (unit "1") on the
-        scale of ``sampling``, or of `set_options`.
+        Labelled data keep to `convis_xr.contract`. Bare numpy, torch and dask arrays are relative luminance (unit "1")
+        on the scale of ``sampling``, or of `set_options`.
     outputs : str or sequence of str, optional
         Which outputs; by default the model's own choice.
     start, stop : int or quantity, optional
-        First sample and the one after the last: an int is an index, a quantity a label of the time coordinate (with dates:
-        time since the first sample).
+        First sample and the one after the last: an int is an index, a quantity a label of the time coordinate (with
+        dates: time since the first sample).
     chunk : int or quantity, optional
         Samples, or time, that are computed at once. By default what ``memory`` allows and what pays.
     memory : int or str, optional
-        Bytes that the run may take beside what the process holds already; by default that of `set_options`. A result that is
-        held in memory counts.
+        Bytes that the run may take beside what the process holds already (and about 50 MiB for libraries and threads);
+        by default that of `set_options`. A result that is held in memory counts.
     device : str or torch.device, optional
         Must be where the model is.
     dtype : {"float32", "float64"}, optional
@@ -88,7 +88,8 @@ def run(
     store : path, optional
         Directory for a zarr store. The result is then opened from there, lazily. It must not exist.
     resume : bool
-        Go on with what an interrupted run has left in ``store``, cut as then; begin where there is none, and only open what is complete.
+        Go on with what an interrupted run has left in ``store``, cut as then; begin where there is none, and only open
+        what is complete.
     progress : bool
         Show a progress bar where standard error is a terminal.
     sampling : Sampling, optional
@@ -103,7 +104,8 @@ def run(
     Raises
     ------
     ContractError
-        A fault of the stimulus, a part that is not there, NaN or infinity, too little memory or disk, a store that exists.
+        A fault of the stimulus, a part that is not there, NaN or infinity, too little memory or disk, a store that
+        exists.
     ResumeError
         The store belongs to another run, or to none.
     UnitError
@@ -119,8 +121,8 @@ def run(
     >>> later = cx.run(cx.filters.LowPass(tau="50 ms"), flash, state=result.convis.state)
     """
     request = resolve(
-        model, stimulus, outputs=outputs, start=start, stop=stop, device=device, dtype=dtype, initial=initial, state=state,
-        seed=seed, nan=nan, sampling=sampling,
+        model, stimulus, outputs=outputs, start=start, stop=stop, device=device, dtype=dtype, initial=initial,
+        state=state, seed=seed, nan=nan, sampling=sampling,
     )  # fmt: skip
     if store is None and resume:
         raise ContractError(explain("resume", wanted="a store to go on with", got="none", cure='store="response.zarr"'))
@@ -161,9 +163,10 @@ def plan(
     progress: bool = True,
     sampling: Sampling | None = None,
 ) -> Plan:
-    """What `run` would do with the same arguments: chunk lengths, bytes, projected peak memory, disk, layout of the store.
+    """What `run` would do with the same arguments: chunk lengths, bytes, peak memory, disk, layout of the store.
 
-    The model is tried on one frame; the stimulus is not read, and nothing is written. What an existing store says is not looked at.
+    The model is tried on one frame; the stimulus is not read, and nothing is written. What an existing store says is not
+    looked at.
 
     Returns
     -------
@@ -179,8 +182,8 @@ def plan(
     (6, (100, 50, 50))
     """
     request = resolve(
-        model, stimulus, outputs=outputs, start=start, stop=stop, device=device, dtype=dtype, initial=initial, state=state,
-        seed=seed, nan=nan, sampling=sampling,
+        model, stimulus, outputs=outputs, start=start, stop=stop, device=device, dtype=dtype, initial=initial,
+        state=state, seed=seed, nan=nan, sampling=sampling,
     )  # fmt: skip
     with torch.no_grad():
         return _plan(request, chunk, memory, stored=store is not None)
@@ -253,7 +256,7 @@ def _compute(request: Request, made: Plan, context: RunContext, bar: Progress, b
 
 def _values(fact: OutputFacts, outputs: Mapping[str, torch.Tensor], steps: int) -> np.ndarray[Any, Any]:
     tensor = outputs[fact.name]
-    check_shape(fact.name, tensor, steps)
+    check_steps(fact.name, tensor, steps)
     values = Labels(dict.fromkeys(fact.dims, 0), xr.Coordinates()).strip(tensor)
     wanted = tuple(steps if name == dims.TIME else size for name, size in zip(fact.dims, fact.shape, strict=True))
     if values.shape != wanted or values.dtype != fact.dtype:

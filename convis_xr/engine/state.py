@@ -56,7 +56,8 @@ def read_state(dataset: xr.Dataset) -> dict[str, torch.Tensor]:
     source = dataset.encoding.get("source")
     group = None if source is None else Path(source) / GROUP
     if group is None or not (group / "zarr.json").exists():
-        cure = "take it from what cx.run gave or wrote, before other operations; finish with resume=True what was interrupted"
-        raise ContractError(explain("dataset", wanted="the result of a finished run", got="one without state", cure=cure))
+        cure = "what cx.run gave or wrote, before other operations; finish an interrupted run with resume=True"
+        wanted = "the result of a finished run"
+        raise ContractError(explain("dataset", wanted=wanted, got="one without state", cure=cure))
     arrays = zarr.open_group(group, mode="r", use_consolidated=False).arrays()
     return to_tensors({path: np.asarray(array[...]) for path, array in arrays})

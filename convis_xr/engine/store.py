@@ -1,4 +1,4 @@
-"""The result of a run as a zarr store: opened once for writing, gone on with after an interruption, then read lazily."""
+"""The result of a run as a zarr store: written once, gone on with after an interruption, then read lazily."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import xarray as xr
 
-from convis_xr import dims
 from convis_xr.engine import checkpoint, layout
 from convis_xr.engine.checkpoint import Checkpoint
 from convis_xr.engine.memory import shown_bytes

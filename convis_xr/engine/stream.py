@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 #: blocks that are read ahead, and results that wait to be written
 DEPTH = 2
@@ -17,9 +17,9 @@ Made = TypeVar("Made")
 def stream(blocks: Iterator[Read], compute: Callable[[Read], Made], write: Callable[[Made], None]) -> None:
     """Pass every block through ``compute`` (here) and ``write`` (behind), in order.
 
-    At most `DEPTH` blocks are held ahead of the one that is computed, and `DEPTH` results behind it. An error of any of the three
-    is raised here, as it is; both threads have ended by then. Results that were made before the error are still written, but none after
-    a write that failed.
+    At most `DEPTH` blocks are held ahead of the one that is computed, and `DEPTH` results behind it. An error of any of the
+    three is raised here, as it is; both threads have ended by then. Results that were made before the error are still
+    written, but none after a write that failed.
 
     Examples
     --------
@@ -45,7 +45,7 @@ def stream(blocks: Iterator[Read], compute: Callable[[Read], Made], write: Calla
         writer.shutdown()
 
 
-class _Behind:
+class _Behind(Generic[Made]):
     """Results on their way to be written."""
 
     def __init__(self, writer: ThreadPoolExecutor, write: Callable[[Made], None]) -> None:
