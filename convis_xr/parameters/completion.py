@@ -17,4 +17,4 @@ def allow(*kinds: type) -> None:
     if "IPython" in sys.modules:
         from IPython.core.guarded_eval import EVALUATION_POLICIES
 
-        EVALUATION_POLICIES["limited"].allowed_getattr.update(kinds)
+        EVALUATION_POLICIES["limited"].allowed_getattr.update(kinds)  # type: ignore[attr-defined]
