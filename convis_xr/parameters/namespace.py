@@ -6,8 +6,11 @@ import difflib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import torch
+
 from convis_xr.errors import ParameterError, explain
-from convis_xr.parameters import completion
+from convis_xr.parameters import completion, files
+from convis_xr.parameters.parameter import Parameter
 
 
 class Namespace(Mapping[str, Any]):
@@ -79,6 +82,9 @@ class Namespace(Mapping[str, Any]):
         if path not in self._entries:
             raise AttributeError(self._unknown(path))
         target = self._entries[path]
+        if isinstance(target, torch.nn.Parameter) and not isinstance(target, Parameter):
+            files.assign({path: target}, {path: value})
+            return
         if not hasattr(target, "set"):
             cure = "assign to its parameters"
             raise ParameterError(explain(path, wanted="a parameter or state", got=type(target).__name__, cure=cure))

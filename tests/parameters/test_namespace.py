@@ -92,6 +92,10 @@ def test_assignment_sets_in_place_with_units() -> None:
     assert [model.center.tau.item(), model.center.sigma.item(), model.g_leak.item()] == pytest.approx([0.006, 0.1, 20])
     with pytest.raises(cx.UnitError, match="tau: wanted a time"):
         model.p.center.tau = 5
+    model.p.mix.bias = [0.25]
+    assert model.mix.bias.tolist() == [0.25]
+    with pytest.raises(cx.ParameterError, match="bias: wanted shape"):
+        model.p.mix.bias = [1.0, 2.0]
     model.s.center.last = torch.ones(1)
     assert model.center.last.tolist() == [1]
 
