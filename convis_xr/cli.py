@@ -61,8 +61,9 @@ def _add_run(jobs: Any) -> None:
     run.add_argument("--dt", metavar="TIME", help='resample to this time step, each frame held: "1 ms"')
     run.add_argument("--pixel-size", metavar="ANGLE", help='pixel pitch of a file that has none: "0.05 deg"')
     run.add_argument("--outputs", metavar="NAME,NAME", help="what to keep; by default the spikes of each cell type")
-    run.add_argument("--chunk", metavar="LENGTH", help=f"time computed at once: {_QUANTITY}")
-    run.add_argument("--memory", metavar="BYTES", help='what the run may use: "2 GiB"')
+    cut = run.add_mutually_exclusive_group()
+    cut.add_argument("--chunk", metavar="LENGTH", help=f"time computed at once: {_QUANTITY}")
+    cut.add_argument("--memory", metavar="BYTES", help='what the run may use: "2 GiB"')
     run.add_argument("--seed", type=int, help="of the noise")
     run.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     run.set_defaults(job=_run)
@@ -96,6 +97,6 @@ def _run(arguments: argparse.Namespace) -> None:
 
 def _info(arguments: argparse.Namespace) -> None:
     """Say what a store or a film is: its variables, its sampling, and whether it is complete."""
-    from convis_xr.engine.store import describe_store
+    from convis_xr.info import info
 
-    print(describe_store(arguments.path))
+    print(info(arguments.path))

@@ -52,8 +52,8 @@ def demo(output: str | os.PathLike[str] = "demo_output") -> xr.Dataset:
     print(response, "\n")
     _report(response, stimulus, seconds)
     _draw(stimulus, response, folder / PICTURE)
-    film = side_by_side(stimulus, response, credit=CREDIT)
-    cx.io.to_video(film, folder / FILM, fps="24 Hz")
+    film = side_by_side(stimulus, response, speed=0.4, credit=CREDIT)
+    cx.io.to_video(film, folder / FILM, fps="24 Hz", quality=24)
     print("look at", *(folder / name for name in (STORE, PICTURE, FILM)), sep="\n  ")
     return response
 
@@ -96,4 +96,4 @@ def _peak_memory() -> int:
 def _draw(stimulus: xr.DataArray, response: xr.Dataset, path: Path) -> None:
     shown = xr.Dataset({"stimulus": stimulus} | {str(name): array for name, array in response.data_vars.items()})
     picture = plot(shown).opts(title=CREDIT, backend="matplotlib", fontsize={"title": 10})
-    hv.save(picture, path, backend="matplotlib", dpi=150)
+    hv.save(picture, path, backend="matplotlib", dpi=120)

@@ -54,7 +54,7 @@ def spike_times(counts: xr.DataArray) -> xr.Dataset:
     labels = counts.coords.to_dataset().drop_vars([name for name, c in counts.coords.items() if not c.dims])
     labels = labels.assign({str(dim): np.arange(size) for dim, size in counts.sizes.items() if dim not in labels})
     table = labels.isel({name: xr.Variable(*event) for name, event in events.items()})
-    table = table.reset_coords(dims.TIME)
+    table = table.drop_indexes(list(table.xindexes)).reset_coords(dims.TIME)  # a RangeIndex would stay
     table[dims.TIME].attrs["long_name"] = "start of the step that the spike fell into"
     table.attrs = {"variable": str(counts.name)} if counts.name is not None else {}
     return table

@@ -14,8 +14,6 @@ from convis_xr.plotting.reading import picked
 
 #: cells that are told apart on a screen
 MOST_CELLS = 400
-#: least length of a window in which spikes are counted [s]
-RATE_WINDOW = 0.01
 
 
 def matshow(array: xr.DataArray, *, samples: int = 400) -> hv.Image:
@@ -46,7 +44,7 @@ def matshow(array: xr.DataArray, *, samples: int = 400) -> hv.Image:
     row = array.isel(middle)
     size = row.sizes[across]
     row = row.isel({across: np.linspace(0, size - 1, min(size, MOST_CELLS)).round().astype(int)})
-    shown = picked(row, samples, RATE_WINDOW).transpose(across, dims.TIME).compute()
+    shown = picked(row, samples, overlap=True).transpose(across, dims.TIME).compute()
     scale = scale_of_array(array, shown)
     value = value_dimension(shown)
     (start, stop), (bottom, top) = extent(shown, dims.TIME), extent(shown, across)

@@ -77,5 +77,5 @@ def _arranged(layout: hv.Layout) -> hv.Layout:
         layout,
         {"shared_axes": False},
         bokeh={"merge_tools": True},
-        matplotlib={"sublabel_format": "", "tight": True, "fig_inches": 3, "hspace": 0.35, "vspace": 0.45},
+        matplotlib={"sublabel_format": "", "tight": True, "fig_inches": 3, "hspace": 0.35, "vspace": 0.2},
     )

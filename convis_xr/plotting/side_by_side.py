@@ -17,8 +17,8 @@ from convis_xr.contract import check_stimulus, is_spike_count
 from convis_xr.coordinates import grid
 from convis_xr.errors import ContractError, explain
 from convis_xr.io.faults import needed
-from convis_xr.plotting.labels import Scale, scale_of, scale_of_array
-from convis_xr.plotting.reading import picked
+from convis_xr.plotting.labels import Scale, scale_of_array
+from convis_xr.plotting.reading import RATE_WINDOW, picked, rate_weights
 from convis_xr.sampling import Sampling
 from convis_xr.units import Quantity, magnitude
 
@@ -35,7 +35,6 @@ def side_by_side(
     *,
     speed: float = 0.25,
     fps: Any = "24 Hz",
-    window: Any = "50 ms",
     credit: str = "",
 ) -> xr.DataArray:
     """Compose a film, lazily: the stimulus on the left, each response on the right, labelled.
@@ -44,13 +43,11 @@ def side_by_side(
     ----------
     stimulus : DataArray (time, y, x)
     responses : Dataset of (time, y, x)
-        On the stimulus' grid. Spike counts are shown as the rate over the ``window`` before.
+        On the stimulus' grid. Spike counts are shown as the rate over 100 ms around the moment.
     speed : float
         Part of real time: 0.25 is slow motion.
     fps : quantity
         Pictures per second of the film [Hz].
-    window : quantity
-        Time over which spikes are counted.
     credit : str
         Shown in the lower right corner.
 
@@ -68,7 +65,7 @@ def side_by_side(
     rate = magnitude(fps, "frequency", "fps")
     steps_per_frame = speed / (rate * sampling.need_dt("side_by_side"))
     steps = np.arange(0, stimulus.sizes[dims.TIME], steps_per_frame).astype(int)
-    panels = _panels(stimulus, responses, sampling.steps(window, "window"))
+    panels = _panels(stimulus, responses)
     canvas = Canvas(panels, speed, credit, sampling.need_dt("side_by_side"))
     parts = [steps[at : at + BLOCK] for at in range(0, len(steps), BLOCK)]
     height, width = canvas.size
@@ -90,26 +87,8 @@ class Panel:
     array: xr.DataArray
     title: str
     scale: Scale
-    #: steps over which spikes are counted, 0 where the values are shown as they are
-    window: int
-
-    def colours(self, step: int) -> Bytes:
-        """The picture (y, x, 3) at a time step."""
-        if self.window:
-            first = max(0, step + 1 - self.window)
-            counts = self.array[first : step + 1].values.sum(0)
-            values = counts / ((step + 1 - first) * self.dt)
-        else:
-            values = self.array[step].values
-        low, high = self.scale.limits
-        level = np.clip((values - low) * (255 / (high - low)), 0, 255).astype(np.uint8)
-        coloured: Bytes = self.palette[level]
-        return coloured
-
-    @cached_property
-    def dt(self) -> float:
-        """The time step in s."""
-        return Sampling.of(self.array).need_dt(self.title)
+    #: of the steps around the moment that is shown
+    weights: npt.NDArray[np.float32]
 
     @cached_property
     def palette(self) -> Bytes:
@@ -117,9 +96,21 @@ class Panel:
         found: Bytes = needed("matplotlib", "viz").colormaps[self.scale.cmap](np.arange(256), bytes=True)[:, :3]
         return found
 
-    def loaded(self, first: int, last: int) -> Panel:
-        """The same panel with only these steps, in memory."""
-        return Panel(self.array[first:last].load(), self.title, self.scale, self.window)
+    def pictures(self, steps: npt.NDArray[np.intp]) -> Bytes:
+        """The pictures (picture, y, x, 3) at ascending time steps; what they need is read at once."""
+        width = len(self.weights)
+        around = steps[:, None] + np.arange(width) - width // 2
+        inside = (around >= 0) & (around < self.array.sizes[dims.TIME])
+        first, last = int(around[inside].min()), int(around[inside].max()) + 1
+        weights = np.zeros((len(steps), last - first), np.float32)
+        row, place = inside.nonzero()
+        weights[row, around[inside] - first] = self.weights[place]
+        weights *= self.weights.sum() / weights.sum(1, keepdims=True)  # at the ends of a recording some are missing
+        values = self.array[first:last].values.astype(np.float32)
+        low, high = self.scale.limits
+        level = (np.tensordot(weights, values, 1) - low) * (255 / (high - low))
+        coloured: Bytes = self.palette[np.clip(level, 0, 255).astype(np.uint8)]
+        return coloured
 
 
 @dataclass(frozen=True)
@@ -167,23 +158,21 @@ class Canvas:
 
     def film(self, steps: npt.NDArray[np.intp]) -> Bytes:
         """The pictures (3, time, y, x) at these time steps."""
-        first = max(0, int(steps[0]) - max(panel.window for panel in self.panels))
-        here = [panel.loaded(first, int(steps[-1]) + 1) for panel in self.panels]
-        pictures = np.stack([self._picture(here, int(step), int(step) - first) for step in steps])
-        return np.ascontiguousarray(np.moveaxis(pictures, -1, 0))
+        panels = zip(*(panel.pictures(steps) for panel in self.panels), strict=True)
+        screens = np.stack([self._screen(pictures, int(step)) for pictures, step in zip(panels, steps, strict=True)])
+        return np.ascontiguousarray(np.moveaxis(screens, -1, 0))
 
-    def _picture(self, panels: list[Panel], step: int, local: int) -> Bytes:
+    def _screen(self, pictures: tuple[Bytes, ...], step: int) -> Bytes:
         image = needed("PIL.Image", "video")
         height = self.size[0]
         screen = image.fromarray(self._background)
-        for panel, (top, left, tall, wide) in zip(panels, self.places, strict=True):
-            picture = image.fromarray(panel.colours(local)).resize((wide, tall), image.Resampling.NEAREST)
-            screen.paste(picture, (left, top))
+        for picture, (top, left, tall, wide) in zip(pictures, self.places, strict=True):
+            screen.paste(image.fromarray(picture).resize((wide, tall), image.Resampling.NEAREST), (left, top))
         draw = needed("PIL.ImageDraw", "video").Draw(screen)
         clock = f"{step * self.dt:.3f} s      shown at {self.speed:g} x real time"
         draw.text((MARGIN, height - CAPTION / 2), clock, fill=INK, font=_font(14), anchor="lm")
-        picture_: Bytes = np.asarray(screen)
-        return picture_
+        drawn: Bytes = np.asarray(screen)
+        return drawn
 
     @cached_property
     def _background(self) -> Bytes:
@@ -199,7 +188,7 @@ class Canvas:
         return drawn
 
 
-def _panels(stimulus: xr.DataArray, responses: xr.Dataset, window: int) -> list[Panel]:
+def _panels(stimulus: xr.DataArray, responses: xr.Dataset) -> list[Panel]:
     shape = dict(stimulus.sizes)
     fitting = {str(name): array for name, array in responses.data_vars.items() if dict(array.sizes) == shape}
     if not fitting or set(shape) != {dims.TIME, *dims.SPACE}:
@@ -207,17 +196,17 @@ def _panels(stimulus: xr.DataArray, responses: xr.Dataset, window: int) -> list[
         wanted = f"responses (time, y, x) of the stimulus' grid {shape}"
         raise ContractError(explain("responses", wanted=wanted, got=got, cure=".isel what is more"))
     arrays = {"stimulus": stimulus} | {name: array.transpose(*stimulus.dims) for name, array in fitting.items()}
-    return [_panel(name, array, window) for name, array in arrays.items()]
+    return [_panel(name, array) for name, array in arrays.items()]
 
 
-def _panel(name: str, array: xr.DataArray, window: int) -> Panel:
-    counted = is_spike_count(array)
-    seconds = window * Sampling.of(array).need_dt(name)
-    shown = picked(array, PEEKED, seconds).compute()
-    scale = scale_of(shown.values) if counted else scale_of_array(array, shown)
-    if not counted:
-        return Panel(array, name, scale, 0)
-    return Panel(array, f"{name.replace('_', ' ')}, 0 to {scale.limits[1]:.0f} Hz", scale, max(1, window))
+def _panel(name: str, array: xr.DataArray) -> Panel:
+    shown = picked(array, PEEKED).compute()
+    scale = scale_of_array(array, shown)
+    if not is_spike_count(array):
+        return Panel(array, name.replace("_", " "), scale, np.ones(1, np.float32))
+    dt = Sampling.of(array).need_dt(name)
+    weights = rate_weights(max(1, round(RATE_WINDOW / dt))) / np.float32(dt)
+    return Panel(array, f"{name.replace('_', ' ')}, 0 to {scale.limits[1]:.0f} Hz", scale, weights)
 
 
 def _font(size: int) -> Any:

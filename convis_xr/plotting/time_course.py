@@ -15,9 +15,6 @@ from convis_xr.plotting.backend import BLUE, COLORS, FONT_SIZES, FRAME_HEIGHT, S
 from convis_xr.plotting.labels import TIME, value_dimension
 from convis_xr.plotting.reading import example_cells, picked
 
-#: least length of a window in which spikes are counted [s]
-RATE_WINDOW = 0.04
-
 
 def lines(array: xr.DataArray, *, samples: int = 400, examples: int = 3) -> hv.Overlay:
     """The range over all cells, their mean, and a few cells, over time; of spike counts the rate.
@@ -25,7 +22,7 @@ def lines(array: xr.DataArray, *, samples: int = 400, examples: int = 3) -> hv.O
     Parameters
     ----------
     array : DataArray (time, and any other dims)
-        At most ``samples`` of its steps are read; of spike counts, at most 20 000 steps.
+        At most ``samples`` of its steps are read; of spike counts, 100 ms around each.
     samples : int
         Points of a curve.
     examples : int
@@ -45,7 +42,7 @@ def lines(array: xr.DataArray, *, samples: int = 400, examples: int = 3) -> hv.O
     if dims.TIME not in array.dims:
         cure = 'mode="frames" or "matshow"'
         raise ContractError(explain("lines", wanted="data over time", got=str(array.dims), cure=cure))
-    shown = picked(array, samples, RATE_WINDOW, fill=True)
+    shown = picked(array, samples, overlap=True)
     others = [dim for dim in shown.dims if dim != dims.TIME]
     cells = [shown.isel(place) for place in example_cells(shown, examples)] if others else [shown]
     summary = [shown.min(others), shown.mean(others), shown.max(others)]
@@ -55,7 +52,7 @@ def lines(array: xr.DataArray, *, samples: int = 400, examples: int = 3) -> hv.O
     parts: list[Any] = []
     if others and any(shown.sizes[dim] > 1 for dim in others):
         parts.append(_band(time, low.values, high.values, value))
-    label = "single cells" if parts else str(array.name or "")
+    label = "cells" if parts else str(array.name or "")
     parts += [_curve(time, cell, value, label, color) for cell, color in zip(cells, cycle(COLORS), strict=False)]
     if len(parts) > 1:
         parts.append(_curve(time, mean, value, "mean", BLUE, width=2.0))
@@ -63,7 +60,7 @@ def lines(array: xr.DataArray, *, samples: int = 400, examples: int = 3) -> hv.O
         hv.Overlay(parts),
         {"show_legend": len(parts) > 1, "legend_position": "top", "legend_cols": 3, "fontsize": FONT_SIZES},
         bokeh={"frame_height": FRAME_HEIGHT, "frame_width": 420},
-        matplotlib={"aspect": 1.9, "legend_opts": {"frameon": False}},
+        matplotlib={"aspect": 1.9, "legend_opts": {"frameon": False, "handlelength": 1.2}},
     )
 
 
