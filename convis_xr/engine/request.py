@@ -135,8 +135,14 @@ def resolve(
 
 
 def trial(request: Request) -> tuple[tuple[OutputFacts, ...], int]:
-    """Show the model one grey frame in a context that is thrown away: its outputs, and the bytes of its state."""
-    context = request.context()
+    """Show the model one frame of zeros, from the start, in a context that is thrown away.
+
+    Returns
+    -------
+    tuple of OutputFacts, int
+        What it gives, and the bytes of its state.
+    """
+    context = request.context({})
     frame = torch.zeros(request.frame_shape, dtype=request.dtype, device=request.device)
     try:
         made = request.model.advance(context, frame)
@@ -174,12 +180,14 @@ def _facts(request: Request, name: str, made: Mapping[str, torch.Tensor]) -> Out
 
 
 def _check_state(request: Request, context: RunContext) -> None:
-    """A state that was given has the shape that the stimulus asks for: nothing is broadcast."""
+    """A state that was given is as the stimulus asks for: nothing is broadcast or cast."""
+    request.model._checked_state(request.state)
     for path, given in request.state.items():
         needed = context.state.get(path, given)
-        if needed.shape != given.shape:
-            got, wanted = f"shape {tuple(given.shape)}", f"shape {tuple(needed.shape)} for this stimulus"
-            cure = "the state of a run over frames of the same size"
+        if needed.shape != given.shape or needed.dtype != given.dtype:
+            got = f"shape {tuple(given.shape)}, {given.dtype}"
+            wanted = f"shape {tuple(needed.shape)}, {needed.dtype} for this stimulus"
+            cure = "the state of a run over frames of the same size, and the same dtype="
             raise ContractError(explain(f"state[{path!r}]", wanted=wanted, got=got, cure=cure))
 
 

@@ -258,7 +258,8 @@ def test_nan_raises_and_says_where_or_is_propagated() -> None:
         ({"sampling": cx.Sampling(dt="1 ms")}, "sampling: wanted a bare array"),
         ({"memory": "1 KiB"}, "memory: wanted outputs within 1 KiB"),
         ({"memory": "8 KiB"}, r"for a chunk of one sample\. Cure: memory="),
-        ({"state": {"low_pass": torch.zeros(1, 1, 1, 1)}}, r"wanted shape \(1, 1, 5, 6\) for this stimulus, got"),
+        ({"state": {"low_pass": torch.zeros(1, 1, 1, 1)}}, r"wanted shape \(1, 1, 5, 6\), torch"),
+        ({"state": {"low_pass": torch.zeros(1, 1, 5, 6)}, "dtype": "float64"}, r"torch\.float64 for this stimulus"),
         ({"state": {"high_pass": torch.zeros(1)}}, "state: wanted paths among low_pass, got high_pass"),
     ],
 )
