@@ -79,7 +79,8 @@ def ganglion_spikes(
     (torch.Size([1, 1, 1000, 2, 2]), True)
     """
     x, (low, *membrane_state) = potential.detach(), state
-    fused = choose("ganglion_spikes", x) == "compiled"
+    membrane = Membrane(number(g_leak), number(noise), number(refractory_mean), number(refractory_sd), float(dt))
+    fused = choose("ganglion_spikes", x) == "compiled" and membrane.parts == 1
     # The three operations check their own arguments, for the fused loop on no sample at all.
     seen = x[:, :, :0] if fused else x
     transient, low_end = partial_high_pass(seen, low.detach(), number(transient_tau), number(transient_weight), dt)
@@ -99,6 +100,6 @@ def ganglion_spikes(
         x, state, cells,
         (number(rate_of(transient_tau, dt).to(x)), number(transient_weight), number(sign)),
         (number(threshold), number(baseline), number(slope)),
-        Membrane(number(g_leak), number(noise), number(refractory_mean), number(refractory_sd), float(dt)),
+        membrane,
         Source(key, int(step), int(repeat)),
     )  # fmt: skip

@@ -13,7 +13,7 @@ from ..dispatch import choose
 from ..philox.counters import CELLS, Key, words_of
 from ..scalars import Scalar, number
 from . import reference, steps
-from .membrane import NOISE, START, Events, Membrane, Source
+from .membrane import MOST, NOISE, START, Events, Membrane, Source, overflow
 
 __all__ = ["Events", "noisy_lif", "noisy_lif_times", "random_potential"]
 
@@ -37,8 +37,9 @@ def noisy_lif(
     Between spikes ``dV/dt = I + noise - g_leak V``; at the threshold 1 the cell fires, is reset to 0 and held there
     for ``max(mean + sd n, 0)`` of real time (Wohrer & Kornprobst 2009, eq. 16). Every span is integrated exactly, and a
     span whose ends are both below threshold still fires with the probability that a noisy path between them crossed
-    it: the rate does not depend on ``dt`` up to ``g_leak dt = 0.25`` (at 0.5 it is 10 % too high). Without noise, spike
-    times are exact. Counts are not differentiable: the current is taken as it is, cut from any graph.
+    it. That probability is good for short spans, so a noisy step that is long beside ``1/g_leak`` is followed as
+    several (`membrane.FINEST`): the rate does not depend on ``dt``. Without noise, spike times are exact. Counts are
+    not differentiable: the current is taken as it is, cut from any graph.
 
     Parameters
     ----------
@@ -141,6 +142,8 @@ def _fire(
     _check(current, state, cells, membrane)
     for step in (source.step, source.step + max(current.shape[2] - 1, 0)):
         words_of(step, NOISE, repeat=source.repeat)
+    if membrane.parts > 1:
+        return _in_parts(current, state, cells, membrane, source, recording)
     potential, refractory = (part.detach() for part in state)
     route = choose("noisy_lif", current)
     if route == "reference":
@@ -148,6 +151,33 @@ def _fire(
     events: list[Events] | None = [] if recording else None
     counts, *new = _module(route).noisy_lif(current, potential, refractory, cells, membrane, source, events)
     return counts, (new[0], new[1]), _in_order(events or [], current.device)
+
+
+def _in_parts(
+    current: Tensor,
+    state: tuple[Tensor, Tensor],
+    cells: Tensor,
+    membrane: Membrane,
+    source: Source,
+    recording: bool,
+) -> tuple[Tensor, tuple[Tensor, Tensor], Events]:
+    """Follow steps that are long beside 1/g_leak as several short ones under the same current."""
+    parts = membrane.parts
+    short = membrane._replace(dt=membrane.dt / parts)
+    counts = torch.empty(current.shape, dtype=torch.uint8, device=current.device)
+    events = []
+    for k, drive in enumerate(current.unbind(2)):
+        held = drive.unsqueeze(2).expand(-1, -1, parts, -1, -1)
+        first = source._replace(step=(source.step + k) * parts)
+        fine, state, spikes = _fire(held, state, cells, short, first, recording)
+        count = fine.sum(2, dtype=torch.int32)
+        if count.numel() and int(count.max()) > MOST:
+            where = tuple(int(i) for i in torch.unravel_index(count.argmax(), count.shape))
+            raise overflow(where, source.step + k, float(drive[where]), membrane)
+        counts[:, :, k] = count.to(torch.uint8)
+        late = (spikes.step % parts).double() * short.dt
+        events.append(Events(spikes.cell, spikes.step // parts, spikes.offset + late))
+    return counts, state, _in_order(events, current.device)
 
 
 def _in_order(parts: list[Events], device: torch.device) -> Events:

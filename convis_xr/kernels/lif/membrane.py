@@ -15,6 +15,10 @@ NOISE, BRIDGE, REFRACTORY, START = range(4)
 #: The smallest uniform draw is 2**-24: a crossing less probable than that never happens and needs no draw.
 CERTAIN = 24 * math.log(2)
 
+#: Longest span, in units of 1/g_leak. The probability of a crossing within a span takes the threshold for straight in
+#: the time of the equivalent Brownian motion, where it is bent: 2.6 % too many spikes at 0.25, 10 % at 0.5.
+FINEST = 0.0625
+
 #: A count is a uint8.
 MOST = 255
 
@@ -27,6 +31,13 @@ class Membrane(NamedTuple):
     refractory_mean: float
     refractory_sd: float
     dt: float
+
+    @property
+    def parts(self) -> int:
+        """Number of spans that a step is cut into: noisy paths are followed in spans of at most `FINEST`."""
+        if self.noise == 0 or not math.isfinite(self.g_leak * self.dt):
+            return 1
+        return max(1, math.ceil(self.g_leak * self.dt / FINEST - 1e-9))
 
 
 class Source(NamedTuple):

@@ -127,7 +127,7 @@ def test_seed_layer_and_repeat_make_other_spikes():
     assert all(not torch.equal(counts[0], other) for other in counts[1:])
 
 
-@pytest.mark.parametrize(("dt", "cells"), [(0.00005, 4_000), (0.001, 30_000), (0.005, 30_000)])
+@pytest.mark.parametrize(("dt", "cells"), [(0.00005, 4_000), (0.001, 30_000), (0.005, 30_000), (0.04, 30_000)])
 def test_the_rate_does_not_depend_on_the_step(dt, cells):
     # Six pieces of 0.2 s; in the first the cells forget their start.
     current = constant(37.0, 1, cells, torch.float32).expand(1, 1, round(0.2 / dt), 1, cells)
