@@ -68,7 +68,7 @@ class Colour:
             picture = light_table(source, self.gamma)[picture]
         if self.luminance == "channels":
             planes = picture if picture.ndim == 3 else picture[..., None].repeat(3, axis=2)
-            return np.ascontiguousarray(planes.transpose(2, 0, 1))
+            return planes.transpose(2, 0, 1)
         if picture.ndim == 2:
             return picture
         grey = picture.astype(np.float32) @ REC709
