@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from itertools import cycle
 from typing import Any
 
 import holoviews as hv
+import numpy as np
 import xarray as xr
 from dask.base import compute
 
@@ -45,8 +47,7 @@ def lines(array: xr.DataArray, *, samples: int = 400, examples: int = 3) -> hv.O
     shown = picked(array, samples, overlap=True)
     others = [dim for dim in shown.dims if dim != dims.TIME]
     cells = [shown.isel(place) for place in example_cells(shown, examples)] if others else [shown]
-    summary = [shown.min(others), shown.mean(others), shown.max(others)]
-    low, mean, high, *cells = compute(*summary, *cells)
+    low, mean, high, *cells = compute(*_summary(shown, others), *cells)
     value = value_dimension(shown)
     time = low[dims.TIME].values
     parts: list[Any] = []
@@ -62,6 +63,14 @@ def lines(array: xr.DataArray, *, samples: int = 400, examples: int = 3) -> hv.O
         bokeh={"frame_height": FRAME_HEIGHT, "frame_width": 420},
         matplotlib={"aspect": 1.9, "legend_opts": {"frameon": False, "handlelength": 1.2}},
     )
+
+
+def _summary(shown: xr.DataArray, others: list[Hashable]) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
+    """Least, mean and greatest of the values that are known; NaN, without a warning, where none is."""
+    known = shown.count(others)
+    some = known > 0
+    low, high = shown.fillna(np.inf).min(others), shown.fillna(-np.inf).max(others)
+    return low.where(some), shown.sum(others) / known.where(some), high.where(some)
 
 
 def _band(time: Any, low: Any, high: Any, value: hv.Dimension) -> hv.Area:
