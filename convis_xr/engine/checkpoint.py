@@ -17,11 +17,10 @@ from typing import Any
 import numpy as np
 
 from convis_xr.engine.plan import Plan
-from convis_xr.engine.state import GROUP, Arrays
+from convis_xr.engine.state import GROUP, MARK, Arrays
 from convis_xr.errors import ResumeError, explain
 
-_NAME = "checkpoint.npz"
-_HALF = f"{_NAME}.partial"
+_HALF = f"{MARK}.partial"
 _GROUP_FILE = "zarr.json"
 _FACTS = "facts of the run"
 
@@ -55,7 +54,7 @@ class Checkpoint:
         facts = {"plan": self.plan.to_json(), "facts": self.facts, "done": self.done, "frames": self.frames}
         with (folder / GROUP / _HALF).open("wb") as file:
             np.savez(file, **self.state, **{_FACTS: np.array(json.dumps(facts))})  # type: ignore[arg-type]
-        os.replace(folder / GROUP / _HALF, folder / GROUP / _NAME)
+        os.replace(folder / GROUP / _HALF, folder / GROUP / MARK)
 
 
 def prepare(folder: Path) -> None:
@@ -75,7 +74,7 @@ def is_unmarked(folder: Path) -> bool:
 
 def remove(folder: Path) -> None:
     """Take the mark away: the store is complete."""
-    (folder / GROUP / _NAME).unlink(missing_ok=True)
+    (folder / GROUP / MARK).unlink(missing_ok=True)
 
 
 def load(folder: Path) -> Checkpoint | None:
@@ -86,7 +85,7 @@ def load(folder: Path) -> Checkpoint | None:
     ResumeError
         There is a file of that name which is none of ours.
     """
-    path = folder / GROUP / _NAME
+    path = folder / GROUP / MARK
     if not path.exists():
         return None
     try:

@@ -29,7 +29,10 @@ def create(folder: Path, coords: xr.Dataset, plan: Plan) -> None:
     """Lay out a store: coordinates are written, variables are declared."""
     long = [name for name in coords.dims if isinstance(coords.xindexes.get(name), RangeIndex)]
     # the encoding is that of the files which the stimulus came from
-    coords.drop_vars(long).drop_encoding().to_zarr(folder, mode="a", consolidated=False, zarr_format=3)
+    written = coords.drop_vars(long).drop_encoding()
+    # zarr 3 has a specification for texts of any length, none for those of a fixed length
+    texts = {name: value.astype(object) for name, value in written.coords.items() if value.dtype.kind == "U"}
+    written.assign_coords(texts).to_zarr(folder, mode="a", consolidated=False, zarr_format=3)
     group = zarr.open_group(folder, mode="r+", use_consolidated=False)
     for name in long:
         _write_long(group, coords[name])

@@ -64,8 +64,8 @@ class Workload:
 class Plan:
     """How a run is cut and what it needs; print it.
 
-    ``chunk`` samples are computed at a time; ``stored`` tells the chunks of every output in the store; it is empty for a
-    result in memory.
+    ``chunk`` samples are computed at a time; ``stored`` tells the chunks of every output in the store, and is empty for
+    a result in memory.
     """
 
     steps: int

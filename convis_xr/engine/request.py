@@ -215,7 +215,7 @@ def _labelled(stimulus: Any, sampling: Sampling | None) -> tuple[xr.DataArray, S
 
 
 def _part(array: xr.DataArray, sampling: Sampling, start: Any, stop: Any) -> tuple[int, int]:
-    """First sample to show, and the one after the last: bare numbers are indices, quantities labels of the time axis."""
+    """First sample to show, and the one after the last: numbers are indices, quantities labels of the time axis."""
     steps = array.sizes[dims.TIME]
     first = 0 if start is None else _index(array, sampling, start, "start")
     last = steps if stop is None else _index(array, sampling, stop, "stop")

@@ -165,8 +165,8 @@ def plan(
 ) -> Plan:
     """What `run` would do with the same arguments: chunk lengths, bytes, peak memory, disk, layout of the store.
 
-    The model is tried on one frame; the stimulus is not read, and nothing is written. What an existing store says is not
-    looked at.
+    The model is tried on one frame; the stimulus is not read, and nothing is written. An existing store is not looked
+    at.
 
     Returns
     -------

@@ -17,6 +17,8 @@ from convis_xr.errors import ContractError, explain
 ENCODING = "convis_xr_state"
 #: group of a store that keeps it
 GROUP = "convis_xr_state"
+#: file in it while the run is not finished
+MARK = "checkpoint.npz"
 
 Arrays = dict[str, np.ndarray[Any, Any]]
 
@@ -55,7 +57,7 @@ def read_state(dataset: xr.Dataset) -> dict[str, torch.Tensor]:
         return to_tensors(dataset.encoding[ENCODING])
     source = dataset.encoding.get("source")
     group = None if source is None else Path(source) / GROUP
-    if group is None or not (group / "zarr.json").exists():
+    if group is None or not (group / "zarr.json").exists() or (group / MARK).exists():
         cure = "what cx.run gave or wrote, before other operations; finish an interrupted run with resume=True"
         wanted = "the result of a finished run"
         raise ContractError(explain("dataset", wanted=wanted, got="one without state", cure=cure))

@@ -17,9 +17,9 @@ Made = TypeVar("Made")
 def stream(blocks: Iterator[Read], compute: Callable[[Read], Made], write: Callable[[Made], None]) -> None:
     """Pass every block through ``compute`` (here) and ``write`` (behind), in order.
 
-    At most `DEPTH` blocks are held ahead of the one that is computed, and `DEPTH` results behind it. An error of any of the
-    three is raised here, as it is; both threads have ended by then. Results that were made before the error are still
-    written, but none after a write that failed.
+    At most `DEPTH` blocks are held ahead of the one that is computed, and `DEPTH` results behind it. An error of any of
+    the three is raised here, as it is; both threads have ended by then. Results that were made before the error are
+    still written, but none after a write that failed.
 
     Examples
     --------

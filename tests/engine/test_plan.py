@@ -79,7 +79,7 @@ def test_little_memory_makes_short_chunks() -> None:
 
 
 def test_a_block_of_the_source_that_does_not_fit_is_named() -> None:
-    with pytest.raises(cx.ContractError, match="comes in blocks of 10000 frames.*or shorter blocks"):
+    with pytest.raises(cx.ContractError, match=r"comes in blocks of 10000 frames.*or shorter blocks"):
         planned(workload(source_blocks=(10_000,) * 10), 2**26)
 
 
@@ -93,7 +93,7 @@ def test_a_result_in_memory_counts() -> None:
     made = planned(work, 2**30, stored=False)
     assert made.bytes["result"] == 1000 * 40_000
     assert made.stored == {}
-    with pytest.raises(cx.ContractError, match='38.1 MiB of outputs. Cure: store="response.zarr"'):
+    with pytest.raises(cx.ContractError, match=r'38\.1 MiB of outputs. Cure: store="response\.zarr"'):
         planned(work, 2**20, stored=False)
 
 

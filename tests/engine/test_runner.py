@@ -328,5 +328,5 @@ def test_errors_of_the_model_keep_their_type_and_say_when_they_came() -> None:
 
 
 def test_a_result_in_memory_is_refused_where_it_does_not_fit() -> None:
-    with pytest.raises(cx.ContractError, match=r'outputs within 100 KiB, got 117 KiB of outputs.*store="response\.zarr"'):
+    with pytest.raises(cx.ContractError, match=r'within 100 KiB, got 117 KiB of outputs.*store="response\.zarr"'):
         cx.run(cx.filters.LowPass(), film(1000), memory="100 KiB")

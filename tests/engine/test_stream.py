@@ -26,7 +26,11 @@ def failing_at(place: int, function: Callable[[int], int] = int) -> Callable[[in
 
 
 def workers() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith(("convis_xr reader", "convis_xr writer"))]
+    return [
+        thread.name
+        for thread in threading.enumerate()
+        if thread.name.startswith(("convis_xr reader", "convis_xr writer"))
+    ]
 
 
 @given(st.lists(st.integers()))
