@@ -183,14 +183,9 @@ def _open_labelled(
     if options:
         name = sorted(options)[0]
         raise ContractError(explain(name, wanted=f"nothing, for {path}", got=str(options[name]), cure="drop it"))
-    phony: dict[str, Any] = {"phony_dims": "access"} if engine == "h5netcdf" else {}
-    if engine == "zarr":
-        phony = {"consolidated": False}
     found = existing(path)
     try:
-        if engine == "h5netcdf":  # which leaves a half-opened file behind where this would fail
-            needed("h5py", "nwb").File(found, "r").close()
-        dataset = xr.open_dataset(found, engine=engine, decode_timedelta=False, **phony)
+        dataset = xr.open_dataset(found, decode_timedelta=False, **_labelled_engine(found, engine))
     except DAMAGE as error:
         raise bad_file(path, f"a file that {engine} understands", str(error) or type(error).__name__) from error
     film = guarded(_variable(dataset, path, variable), found)
@@ -203,6 +198,21 @@ def _open_labelled(
     film = _labelled(film, dt, pixel_size)
     _contradiction(film, path, dt, pixel_size)
     return film
+
+
+def _labelled_engine(path: Path, engine: str) -> dict[str, Any]:
+    """How xarray is to open a labelled file."""
+    if engine == "zarr":
+        return {"engine": "zarr", "consolidated": False}
+    if engine != "h5netcdf":
+        return {"engine": engine}
+    with path.open("rb") as file:
+        if file.read(3) == b"CDF":  # netCDF before it was HDF5
+            return {"engine": "scipy"}
+    needed("h5netcdf", "nwb")
+    # it leaves a half-opened file behind where this would fail
+    needed("h5py", "nwb").File(path, "r").close()
+    return {"engine": "h5netcdf", "phony_dims": "access"}
 
 
 def _variable(dataset: xr.Dataset, path: Any, variable: str | None) -> xr.DataArray:

@@ -10,6 +10,7 @@ import xarray as xr
 
 from convis_xr.contract import check_stimulus
 from convis_xr.errors import ContractError, explain
+from convis_xr.io.faults import needed
 from convis_xr.io.frames import VARIABLE
 from convis_xr.io.save_flat import to_inr, to_npy
 from convis_xr.io.save_images import to_images
@@ -75,6 +76,7 @@ def to_netcdf(stimulus: Any, path: str | os.PathLike[str], *, overwrite: bool = 
     'cd/m^2'
     """
     dataset = _dataset(stimulus)
+    needed("h5netcdf", "nwb")
     with whole_file(path, overwrite) as temporary:
         dataset.to_netcdf(temporary, engine="h5netcdf", compute=False).compute(scheduler="synchronous")
 

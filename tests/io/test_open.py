@@ -84,6 +84,12 @@ def test_hdf5_without_names(tmp_path):
     np.testing.assert_array_equal(turned, values.transpose(2, 0, 1))
 
 
+def test_netcdf_of_the_old_kind(tmp_path):
+    film = stimulus(noise(5).astype(np.float32))
+    film.to_dataset(name="film").to_netcdf(tmp_path / "old.nc", engine="scipy")
+    xr.testing.assert_equal(open_stimulus(tmp_path / "old.nc", chunk=2).compute(), film)
+
+
 def test_dates_are_times(tmp_path):
     film = stimulus(noise(3))
     film = film.assign_coords(time=np.datetime64("2020-01-01", "ns") + np.arange(3) * np.timedelta64(20, "ms"))

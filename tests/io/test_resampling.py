@@ -82,6 +82,14 @@ def test_nearest_keeps_the_type():
     np.testing.assert_array_equal(small, noise(3, 12, 15)[:, 1::3, 1::3])
 
 
+def test_channels_keep_their_names():
+    film = stimulus(noise(2, channels=3)).assign_coords(channel=["r", "g", "b"])
+    small = resample(film, dt="20 ms", size=(6, 8))
+    assert list(small.channel.values) == ["r", "g", "b"]
+    grey = film.isel(channel=1, drop=True)
+    np.testing.assert_array_equal(small[1], resample(grey, dt="20 ms", size=(6, 8)))
+
+
 def test_the_middle_of_a_cut_out_stays_where_it_is():
     film = stimulus(noise(2, 12, 16)).isel(x=slice(8, None), y=slice(0, 6))
     small = resample(film, pixel_size="0.2 deg")
@@ -106,6 +114,7 @@ def test_ten_hours_at_a_millisecond_cost_nothing_until_read():
     assert fast.sizes["time"] == 36_000_000
     assert fast.data.npartitions < 100_000
     assert part.shape == (10, 88, 160)
+    assert check_stimulus(fast)[1].dt_s == 0.001
     assert time.perf_counter() - begun < 10  # far below what writing out tasks or samples would take
 
 
