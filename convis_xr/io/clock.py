@@ -54,6 +54,9 @@ class Clock:
         self._stamps = self._stamps - self.start
         self.duration = float(self._stamps[-1]) + length
 
+    def __dask_tokenize__(self) -> Any:
+        return self.count, self.start, self.duration, self._stamps if self._step is None else self._step
+
     def _even(self, film: xr.DataArray) -> bool:
         try:
             step = Sampling.of(film.coords[dims.TIME]).need_dt("resample")

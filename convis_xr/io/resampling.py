@@ -91,7 +91,7 @@ def resample(
     data = da.from_array(
         resampled,
         chunks=_chunks(resampled, film.get_axis_num(dims.TIME)),
-        name=f"resample-{tokenize(film.variable, step, regrid, time)}",
+        name=f"resample-{tokenize(film.variable, clock, step, regrid, time)}",
         meta=np.empty((0,) * film.ndim, resampled.dtype),
         inline_array=True,
     )

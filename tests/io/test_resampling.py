@@ -90,6 +90,15 @@ def test_channels_keep_their_names():
     np.testing.assert_array_equal(small[1], resample(grey, dt="20 ms", size=(6, 8)))
 
 
+def test_the_same_frames_at_other_times_are_another_film():
+    film = stimulus(noise(3)).chunk()
+    times = film.time.copy(data=[0.0, 0.04, 0.09])
+    both = xr.Dataset({"a": resample(film, dt="10 ms"), "b": resample(film.assign_coords(time=times), dt="10 ms")})
+    both = both.compute()
+    np.testing.assert_array_equal(both.a[8], noise(3)[2])
+    np.testing.assert_array_equal(both.b[8], noise(3)[1])
+
+
 def test_the_middle_of_a_cut_out_stays_where_it_is():
     film = stimulus(noise(2, 12, 16)).isel(x=slice(8, None), y=slice(0, 6))
     small = resample(film, pixel_size="0.2 deg")
