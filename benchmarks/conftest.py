@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import torch
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: Any, config: Any) -> None:
     """Print million pixel-steps per second of every benchmark that noted it."""
     session = getattr(config, "_benchmarksession", None)
