@@ -79,7 +79,7 @@ class Layer(Module):
         return UNKNOWN
 
     def working_arrays(self, outputs: Sequence[str]) -> float:
-        """How many arrays as large as the input are alive at once, at most, while ``outputs`` are computed; for planning."""
+        """How many arrays as large as the input are alive at once, at most, while ``outputs`` are computed."""
         leaves = sum(1 for module in self.modules() if next(module.children(), None) is None)
         return 2 + 2 * leaves
 
@@ -188,9 +188,10 @@ class Layer(Module):
             result = super().__call__(x)
         outputs = result if isinstance(result, dict) else {"response": result}
         for name, output in outputs.items():
-            if not isinstance(output, torch.Tensor) or output.ndim != 5:
+            if not isinstance(output, torch.Tensor) or output.ndim != 5 or output.shape[2] != x.shape[2]:
                 got = f"shape {tuple(output.shape)}" if isinstance(output, torch.Tensor) else type(output).__name__
-                wanted, cure = "a tensor (batch, channel, time, y, x) from forward", "return one, or a dict of them"
+                wanted = f"a tensor (batch, channel, time: {x.shape[2]}, y, x) from forward"
+                cure = "return one sample for each of the input, or a dict of such tensors"
                 raise ContractError(explain(f"{type(self).__name__}: {name}", wanted=wanted, got=got, cure=cure))
         return outputs
 
