@@ -66,8 +66,8 @@ if TYPE_CHECKING:  # `as` says that these are meant for others
     from convis_xr import stimuli as stimuli
     from convis_xr import units as units
     from convis_xr.contract import as_stimulus as as_stimulus
-    from convis_xr.engine import plan as plan
-    from convis_xr.engine import run as run
+    from convis_xr.engine.runner import plan as plan
+    from convis_xr.engine.runner import run as run
     from convis_xr.errors import ContractError as ContractError
     from convis_xr.errors import ConvisError as ConvisError
     from convis_xr.errors import FormatError as FormatError

@@ -47,7 +47,7 @@ def matshow(array: xr.DataArray, *, samples: int = 400) -> hv.Image:
     shown = picked(row, samples, overlap=True).transpose(across, dims.TIME).compute()
     scale = scale_of_array(array, shown)
     value = value_dimension(shown)
-    (start, stop), (bottom, top) = extent(shown, dims.TIME), extent(shown, across)
+    (start, stop), (bottom, top) = extent(array, dims.TIME), extent(array, across)
     cells = shown.isel({across: slice(None, None, -1)}) if across not in shown.coords else upright(shown, across)
     image = hv.Image(
         cells.values, bounds=(start, bottom, stop, top), kdims=[TIME, axis_dimension(row, across)], vdims=[value]

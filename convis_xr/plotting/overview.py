@@ -64,7 +64,8 @@ def plot(data: xr.DataArray | xr.Dataset, mode: str | None = None, **options: An
 
 def _one(array: xr.DataArray, mode: str | None, options: dict[str, Any]) -> Any:
     if mode is not None:
-        return _MODES[mode](array, **options)
+        show: Any = _MODES[mode]
+        return show(array, **options)
     has_time, has_space = dims.TIME in array.dims, set(dims.SPACE) <= set(array.dims)
     if has_space and has_time:
         strip = frames(array)
