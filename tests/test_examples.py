@@ -1,0 +1,70 @@
+"""Each example runs as a user would start it, says what it says it does, and leaves a picture."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import xarray as xr
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.fixture
+def run_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Run one as a script that writes to ``tmp_path``; its variables come back."""
+
+    def run(name: str) -> dict[str, Any]:
+        monkeypatch.setattr(sys, "argv", [name, str(tmp_path)])
+        found = runpy.run_path(str(EXAMPLES / f"{name}.py"), run_name="__main__")
+        plt.close("all")
+        picture = plt.imread(tmp_path / f"{name}.png")
+        assert min(picture.shape[:2]) > 300
+        assert np.ptp(picture[..., :3]) == 1
+        return found
+
+    return run
+
+
+def test_every_example_is_short_and_tested() -> None:
+    tested = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
+    for path in EXAMPLES.glob("*.py"):
+        assert path.stem in tested
+        assert sum(1 for line in path.read_text().splitlines() if line.strip()) < 60
+
+
+def test_film_to_spikes(run_example: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    found = run_example("film_to_spikes")
+    assert "Hz on average" in capsys.readouterr().out
+    with xr.open_zarr(tmp_path / "response.zarr") as stored:
+        assert dict(stored.sizes) == {"time": 1000, "y": 44, "x": 80}
+        assert int(stored.magno_on.sum()) == found["events"].sizes["event"]
+        np.testing.assert_allclose(stored.magno_on.sum("time"), found["rates"].magno_on, rtol=1e-12)
+
+
+def test_contrast_gain_control(run_example: Any) -> None:
+    found = run_example("contrast_gain_control")
+    contrasts = found["contrasts"]
+    np.testing.assert_allclose(found["off"] / found["off"][-1], contrasts, rtol=1e-3)  # linear without
+    assert found["on"][-1] / found["on"][0] < 0.25 * contrasts[-1] / contrasts[0]
+    assert (np.diff(found["on"]) > 0).all()
+    assert (np.diff(found["advance"]) > 0).all()
+
+
+def test_spatial_tuning(run_example: Any) -> None:
+    tuning = run_example("spatial_tuning")["tuning"]
+    best = {name: float(curve.idxmax("batch")) for name, curve in tuning.items()}
+    assert best["magno_on_current"] < 1 < 3 < best["parvo_on_current"] < 6
+    assert tuning.magno_on_current[-1] < 0.01 * tuning.magno_on_current.max()
+
+
+def test_own_model(run_example: Any, tmp_path: Path) -> None:
+    found = run_example("own_model")
+    for path, value in found["truth"].items():
+        assert float(found["again"].p[path]) == pytest.approx(value, rel=1e-3)
+    assert (tmp_path / "own_model.json").read_text().count("units") >= 3
