@@ -111,3 +111,12 @@ def test_film_of_a_stimulus_keeps_its_levels(tmp_path: Path) -> None:
     film = cx.as_stimulus(levels, dt="40 ms", pixel_size="0.1 deg", units="1", valid_range=(0, 255))
     film.convis.to_video(tmp_path / "film.avi")
     assert (cx.open_stimulus(tmp_path / "film.avi").values == 51).all()
+
+
+def test_a_stored_result_keeps_the_order_and_has_the_state(tmp_path: Path) -> None:
+    film = cx.as_stimulus(np.full((5, 4, 4), 0.5), dt="1 ms", pixel_size="0.1 deg", units="1", valid_range=(0, 1))
+    model = cx.models.Retina("human_parvo")
+    held = cx.run(model, film, outputs=["parvo_on", "center"])
+    stored = cx.run(model, film, outputs=["parvo_on", "center"], store=tmp_path / "response.zarr")
+    assert [stored.convis[place].name for place in (0, 1)] == ["parvo_on", "center"]
+    assert stored.convis.state.keys() == held.convis.state.keys()

@@ -93,14 +93,15 @@ def remove_partial(folder: Path) -> None:
         path.unlink()
 
 
-def open_result(folder: Path, coords: xr.Dataset) -> xr.Dataset:
-    """Open a store lazily; a very long time axis is not read, but taken from ``coords``."""
+def open_result(folder: Path, coords: xr.Dataset, names: list[str]) -> xr.Dataset:
+    """Open a store lazily, variables in the order of ``names``; a very long time axis is taken from ``coords``."""
     long = [name for name in coords.dims if isinstance(coords.xindexes.get(name), RangeIndex)]
     opened = xr.open_zarr(folder, chunks={}, drop_variables=long)
     encoding = opened.encoding
     if long:
         opened = opened.assign_coords(coords[long].coords)
-        opened.encoding = encoding
+    opened = opened[names]  # zarr lists them by the alphabet
+    opened.encoding = encoding
     return opened
 
 

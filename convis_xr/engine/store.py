@@ -72,7 +72,8 @@ class Store:
 
     def result(self) -> xr.Dataset:
         """What was written, lazily."""
-        return layout.open_result(self.folder, skeleton(self._request, self.plan.outputs))
+        names = [output.name for output in self.plan.outputs]
+        return layout.open_result(self.folder, skeleton(self._request, self.plan.outputs), names)
 
 
 def open_store(

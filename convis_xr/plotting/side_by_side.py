@@ -206,7 +206,7 @@ def _panel(name: str, array: xr.DataArray) -> Panel:
         return Panel(array, name.replace("_", " "), scale, np.ones(1, np.float32))
     dt = Sampling.of(array).need_dt(name)
     weights = rate_weights(max(1, round(RATE_WINDOW / dt))) / np.float32(dt)
-    return Panel(array, f"{name.replace('_', ' ')}, 0 to {scale.limits[1]:.0f} Hz", scale, weights)
+    return Panel(array, f"{name.replace('_', ' ')}: dark 0, bright {scale.limits[1]:.0f} Hz", scale, weights)
 
 
 def _font(size: int) -> Any:
