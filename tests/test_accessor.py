@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pint_xarray  # noqa: F401 - registers .pint
 import pytest
 import torch
 import xarray as xr
@@ -120,3 +121,14 @@ def test_a_stored_result_keeps_the_order_and_has_the_state(tmp_path: Path) -> No
     stored = cx.run(model, film, outputs=["parvo_on", "center"], store=tmp_path / "response.zarr")
     assert [stored.convis[place].name for place in (0, 1)] == ["parvo_on", "center"]
     assert stored.convis.state.keys() == held.convis.state.keys()
+
+
+def test_quantified_data_are_taken_as_well(response: xr.Dataset, tmp_path: Path) -> None:
+    quantified = response.pint.quantify()
+    assert quantified.convis.sampling == response.convis.sampling
+    assert quantified.convis.spikes()["parvo_on"].to_dataset().equals(response["parvo_on"].convis.spikes())
+    assert len(list(quantified.convis.plot())) == 4 * 5
+    for mode in ("lines", "frames", "matshow"):
+        quantified["center"].convis.plot(mode)
+    quantified["center"].convis.to_video(tmp_path / "film.gif")
+    assert cx.open_stimulus(tmp_path / "film.gif", pixel_size="0.1 deg").sizes["time"] == 6

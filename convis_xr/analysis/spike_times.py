@@ -11,6 +11,7 @@ import xarray as xr
 from convis_xr import dims
 from convis_xr.contract import is_spike_count
 from convis_xr.errors import ContractError, explain
+from convis_xr.sampling import dequantified
 
 #: bytes read at once of counts that are not in chunks
 BLOCK_BYTES = 2**25
@@ -46,6 +47,7 @@ def spike_times(counts: xr.DataArray) -> xr.Dataset:
     >>> table["time"].where(table["x"] == 1.0, drop=True).values  # of one cell
     array([0., 0.])
     """
+    counts = dequantified(counts)
     _check(counts)
     counts = counts.transpose(dims.TIME, ...)
     found = [_events(counts[block].values, block.start) for block in _time_blocks(counts)]
@@ -68,7 +70,7 @@ def spike_tables(dataset: xr.Dataset) -> xr.DataTree:
     ContractError
         There is none.
     """
-    spiking = {str(name): array for name, array in dataset.data_vars.items() if is_spike_count(array)}
+    spiking = {str(name): array for name, array in dequantified(dataset).data_vars.items() if is_spike_count(array)}
     if not spiking:
         found = ", ".join(str(name) for name in dataset.data_vars) or "an empty Dataset"
         cure = 'outputs=["parvo_on"] when you run'

@@ -9,6 +9,7 @@ from convis_xr import dims
 from convis_xr.contract import is_spike_count, valid_range
 from convis_xr.plotting.labels import scale_of
 from convis_xr.plotting.reading import windows
+from convis_xr.sampling import dequantified
 
 #: frames from which the limits are read
 PEEKED = 32
@@ -24,6 +25,7 @@ def within_limits(array: xr.DataArray) -> xr.DataArray:
     array : DataArray (time, ...)
         A few frames of it are read.
     """
+    array = dequantified(array)
     if valid_range(array) is not None or (array.dtype == np.uint8 and not is_spike_count(array)):
         return array
     total = array.sizes[dims.TIME]

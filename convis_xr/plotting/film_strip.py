@@ -21,6 +21,7 @@ from convis_xr.plotting.labels import (
     value_dimension,
 )
 from convis_xr.plotting.reading import picked
+from convis_xr.sampling import dequantified
 
 
 def frames(array: xr.DataArray, *, count: int = 4) -> hv.Layout:
@@ -42,6 +43,7 @@ def frames(array: xr.DataArray, *, count: int = 4) -> hv.Layout:
     ContractError
         There is no space.
     """
+    array = dequantified(array)
     if not set(dims.SPACE) <= set(array.dims):
         cure = 'mode="lines" or "matshow"'
         raise ContractError(explain("frames", wanted="data over y and x", got=str(array.dims), cure=cure))

@@ -77,12 +77,10 @@ def extent(array: xr.DataArray, dim: str) -> tuple[float, float]:
     """Where the first sample begins and the last one ends, smaller one first."""
     if dim not in array.coords:
         return -0.5, array.sizes[dim] - 0.5
-    values = array[dim].values
-    if len(values) > 1:
-        step = abs(float(values[-1] - values[0])) / (len(values) - 1)
-    else:
-        step = abs(float(array[dim].attrs.get("step", 1.0)))
-    return float(values.min()) - step / 2, float(values.max()) + step / 2
+    size, coordinate = array.sizes[dim], array[dim]
+    ends = sorted(float(coordinate[at]) for at in (0, -1))  # a very long one is not written out
+    step = (ends[1] - ends[0]) / (size - 1) if size > 1 else abs(float(coordinate.attrs.get("step", 1.0)))
+    return ends[0] - step / 2, ends[1] + step / 2
 
 
 def frame_bounds(array: xr.DataArray) -> tuple[float, float, float, float]:

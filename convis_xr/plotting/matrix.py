@@ -11,6 +11,7 @@ from convis_xr.errors import ContractError, explain
 from convis_xr.plotting.backend import FONT_SIZES, FRAME_HEIGHT, styled
 from convis_xr.plotting.labels import TIME, axis_dimension, extent, scale_of_array, upright, value_dimension
 from convis_xr.plotting.reading import picked
+from convis_xr.sampling import dequantified
 
 #: cells that are told apart on a screen
 MOST_CELLS = 400
@@ -35,6 +36,7 @@ def matshow(array: xr.DataArray, *, samples: int = 400) -> hv.Image:
     ContractError
         There is no time, or nothing but time.
     """
+    array = dequantified(array)
     others = [str(dim) for dim in array.dims if dim != dims.TIME]
     if dims.TIME not in array.dims or not others:
         got, cure = str(array.dims), 'mode="lines" or "frames"'

@@ -19,7 +19,7 @@ from convis_xr.errors import ContractError, explain
 from convis_xr.io.faults import needed
 from convis_xr.plotting.labels import Scale, scale_of_array
 from convis_xr.plotting.reading import RATE_WINDOW, picked, rate_weights
-from convis_xr.sampling import Sampling
+from convis_xr.sampling import Sampling, dequantified
 from convis_xr.units import Quantity, magnitude
 
 Bytes = npt.NDArray[np.uint8]
@@ -189,7 +189,7 @@ class Canvas:
 
 
 def _panels(stimulus: xr.DataArray, responses: xr.Dataset) -> list[Panel]:
-    shape = dict(stimulus.sizes)
+    shape, responses = dict(stimulus.sizes), dequantified(responses)
     fitting = {str(name): array for name, array in responses.data_vars.items() if dict(array.sizes) == shape}
     if not fitting or set(shape) != {dims.TIME, *dims.SPACE}:
         got = ", ".join(f"{name} {dict(array.sizes)}" for name, array in responses.data_vars.items()) or "nothing"

@@ -16,6 +16,7 @@ from convis_xr.errors import ContractError, explain
 from convis_xr.plotting.backend import BLUE, COLORS, FONT_SIZES, FRAME_HEIGHT, SKY, styled
 from convis_xr.plotting.labels import TIME, value_dimension
 from convis_xr.plotting.reading import example_cells, picked
+from convis_xr.sampling import dequantified
 
 
 def lines(array: xr.DataArray, *, samples: int = 400, examples: int = 3) -> hv.Overlay:
@@ -41,6 +42,7 @@ def lines(array: xr.DataArray, *, samples: int = 400, examples: int = 3) -> hv.O
     ContractError
         There is no time.
     """
+    array = dequantified(array)
     if dims.TIME not in array.dims:
         cure = 'mode="frames" or "matshow"'
         raise ContractError(explain("lines", wanted="data over time", got=str(array.dims), cure=cure))

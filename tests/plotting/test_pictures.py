@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import convis_xr as cx
+from convis_xr.coordinates import grid
 from convis_xr.plotting import frames, lines, matshow, plot
 from convis_xr.plotting.labels import scale_of
 from convis_xr.plotting.reading import picked, windows
@@ -170,13 +171,24 @@ def test_empty_dataset_is_refused() -> None:
 
 @pytest.mark.parametrize("backend", ["bokeh", "matplotlib"])
 @pytest.mark.parametrize("steps", [1, 40])
-def test_both_backends_draw_everything(backend: str, steps: int) -> None:
-    dataset = xr.Dataset({"current": film(steps), "parvo_on": counts(steps)})
-    dataset["constant"] = dataset["current"] * 0
-    dataset["gaps"] = dataset["current"].where(dataset["current"] > 0)
-    dataset["stimulus"] = film(steps, valid_range=[-1.0, 1.0])
+@pytest.mark.parametrize("kind", ["current", "counts", "constant", "gaps", "stimulus"])
+def test_both_backends_draw_everything(kind: str, steps: int, backend: str) -> None:
+    current = film(steps)
+    data = {
+        "current": current,
+        "counts": counts(steps),
+        "constant": current * 0,
+        "gaps": current.where(current > 0),
+        "stimulus": film(steps, valid_range=[-1.0, 1.0]),
+    }[kind]
+    for picture in (lines(data), next(iter(frames(data, count=1))), matshow(data)):
+        assert hv.render(picture, backend=backend) is not None
+
+
+@pytest.mark.parametrize("backend", ["bokeh", "matplotlib"])
+def test_both_backends_lay_out_a_dataset(backend: str) -> None:
+    dataset = xr.Dataset({"current": film(), "mean": film().mean(("y", "x"))})
     assert hv.render(dataset.convis.plot(), backend=backend) is not None
-    assert hv.render(dataset["parvo_on"].convis.plot("matshow"), backend=backend) is not None
 
 
 def test_matplotlib_axes_have_names_units_and_equal_aspect() -> None:
@@ -213,6 +225,19 @@ def test_only_what_is_shown_is_read_and_once(show: Any, most: int) -> None:
     data, read = reading(4000, 2)
     show(data)
     assert len(read) == len(set(read)) == most
+
+
+def test_ten_hours_cost_no_more_than_what_is_shown() -> None:
+    hours = cx.Sampling(dt="1 ms", pixel_size="0.1 deg")
+    axes = grid({"time": 36_000_000, "y": 6, "x": 8}, hours)
+    endless = xr.DataArray(dask.array.ones((36_000_000, 6, 8), chunks=(1000, 6, 8), dtype=np.uint8), axes)
+    for units in ("1", "count"):
+        data = endless.assign_attrs(units=units)
+        image = matshow(data, samples=5)
+        assert image.bounds.lbrt()[2] == pytest.approx(36_000)
+        _, *_, mean = lines(data, samples=5)
+        np.testing.assert_allclose(column(mean, 1), 1 if units == "1" else 1000, rtol=1e-5)
+        assert len(list(frames(data))) == 4
 
 
 def test_counts_are_read_around_the_samples_only() -> None:
