@@ -1,7 +1,8 @@
-"""What this process holds, and what the machine has left."""
+"""What this process holds, what the machine has left, and giving back what the allocator keeps."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import sys
@@ -32,6 +33,36 @@ def available_bytes() -> int:
         if "MemAvailable" in rows:
             return int(rows["MemAvailable"].split()[0]) * 1024
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+class Keeper:
+    """Makes the allocator give freed memory back once the process holds more than it should.
+
+    glibc keeps what each thread has freed, in case that thread asks again: with blocks of some megabytes, and the
+    threads of reader, writer and zarr, that is several times what is in use. Giving all of it back each time would be
+    slow, since the pages have to be fetched anew.
+
+    Parameters
+    ----------
+    limit : int
+        Bytes of the whole process from which on memory is given back.
+    margin : int
+        Where others hold more than the limit: bytes by which the process must have grown since the last time.
+
+    Examples
+    --------
+    >>> Keeper(limit=2**40, margin=2**20).look()
+    """
+
+    def __init__(self, limit: int, margin: int) -> None:
+        self._limit, self._margin = limit, margin
+        self._trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+
+    def look(self) -> None:
+        """Give back if it is time to."""
+        if self._trim is not None and resident_bytes() > self._limit:
+            self._trim(0)
+            self._limit = max(self._limit, resident_bytes() + self._margin)
 
 
 def shown_bytes(count: float) -> str:

@@ -25,7 +25,10 @@ LEAST_STORED, MOST_STORED = 2**20, 2**23
 #: bytes that threads, caches and the allocator take beside what is counted
 OVERHEAD = 3 * 2**24
 #: what a freed block leaves behind in the allocator, at most
-SLACK = 1.1
+SLACK = 1.2
+#: copies of what is read at a time: the last one and the next, as it is stored, decoded and joined, and what the
+#: allocator keeps of that for each of the threads that take part (measured)
+READING = 6
 #: bytes of a store's metadata
 METADATA = 2**16
 
@@ -90,6 +93,13 @@ class Plan:
     def peak(self) -> int:
         """Memory of the whole process that will not be exceeded, bytes."""
         return self.base + sum(self.bytes.values())
+
+    @property
+    def keep(self) -> tuple[int, int]:
+        """From how many bytes of the whole process on freed memory is given back, and how much it may then grow."""
+        fixed = self.bytes.get("result", 0) + OVERHEAD
+        working = sum(self.bytes.values()) - fixed
+        return self.base + fixed + working // 4, working // 4
 
     def to_json(self) -> str:
         """As text; what belongs to this process (``base``) is left out."""
@@ -171,7 +181,7 @@ def make_plan(work: Workload, *, memory: int, chunk: int | None, stored: bool, m
 def needs(work: Workload, chunk: int, result: int, stored: bool) -> dict[str, int]:
     """Bytes that a run takes, by purpose, with chunks of so many samples."""
     reading = max(chunk, work.source_block)
-    ahead = work.raw_frame * ((DEPTH + 1) * chunk + 2 * reading)
+    ahead = work.raw_frame * ((DEPTH + 1) * chunk + READING * reading)
     behind = work.output_frame * chunk * (DEPTH + 2) if stored else work.output_frame * chunk
     table = {
         "stimulus, as it is read": ahead,

@@ -16,7 +16,7 @@ from xarray.indexes import RangeIndex
 from convis_xr import dims
 from convis_xr.context import RunContext
 from convis_xr.engine import store as stores
-from convis_xr.engine.memory import available_bytes, resident_bytes
+from convis_xr.engine.memory import Keeper, available_bytes, resident_bytes
 from convis_xr.engine.plan import Plan, Workload, make_plan
 from convis_xr.engine.progress import Progress
 from convis_xr.engine.provenance import provenance
@@ -138,7 +138,7 @@ def run(
         sink = stores.open_store(store, request, made, facts, resume=resume)
         if not sink.complete:
             context = request.context(to_tensors(sink.state) if sink.done else None)
-            _stream(request, sink.plan, context, sink.write, sink.done, progress)
+            _stream(request, sink.plan.at(made.base), context, sink.write, sink.done, progress)
             sink.finish()
         return sink.result()
 
@@ -234,12 +234,15 @@ def _check_available(made: Plan) -> None:
 def _stream(
     request: Request, made: Plan, context: RunContext, write: Callable[[Made], None], done: int, progress: bool
 ) -> None:
-    blocks = read_blocks(request.stimulus, made.chunk, first=done, offset=request.offset, nan=request.nan)
+    keeper = Keeper(*made.keep)
+    blocks = read_blocks(
+        request.stimulus, made.chunk, first=done, offset=request.offset, nan=request.nan, keeper=keeper
+    )
     with Progress(request.steps, done, math.prod(request.frame_shape), progress) as bar:
-        stream(blocks, partial(_compute, request, made, context, bar), write)
+        stream(blocks, partial(_compute, request, made, context, bar, keeper), write)
 
 
-def _compute(request: Request, made: Plan, context: RunContext, bar: Progress, block: Block) -> Made:
+def _compute(request: Request, made: Plan, context: RunContext, bar: Progress, keeper: Keeper, block: Block) -> Made:
     """One chunk: cast, compute, take the labels' axes only."""
     axis = request.stimulus.get_axis_num(dims.TIME)
     names = tuple(str(name) for name in request.stimulus.dims)
@@ -249,6 +252,7 @@ def _compute(request: Request, made: Plan, context: RunContext, bar: Progress, b
         x = x.clone()  # a module that works in place would change the stimulus
     outputs = request.model.advance(context, x)
     arrays = {fact.name: _values(fact, outputs, stop - block.first) for fact in made.outputs}
+    keeper.look()
     bar.step(stop - block.first)
     shown = block.values.take(0, axis), block.values.take(-1, axis)
     return Made(block.first, stop, arrays, to_arrays(context.state), *shown)

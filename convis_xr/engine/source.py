@@ -11,6 +11,7 @@ import xarray as xr
 
 from convis_xr import dims
 from convis_xr.contract import check_finite
+from convis_xr.engine.memory import Keeper
 from convis_xr.errors import ContractError, explain
 
 Array = np.ndarray[Any, Any]
@@ -37,7 +38,9 @@ def source_blocks(stimulus: xr.DataArray) -> tuple[int, ...] | None:
     return lengths
 
 
-def read_blocks(stimulus: xr.DataArray, chunk: int, *, first: int = 0, offset: int = 0, nan: str) -> Iterator[Block]:
+def read_blocks(
+    stimulus: xr.DataArray, chunk: int, *, first: int = 0, offset: int = 0, nan: str, keeper: Keeper | None = None
+) -> Iterator[Block]:
     """Blocks of ``chunk`` samples (the last may be shorter), from sample ``first`` on.
 
     Parameters
@@ -51,6 +54,8 @@ def read_blocks(stimulus: xr.DataArray, chunk: int, *, first: int = 0, offset: i
         Index of the stimulus' first sample in what the user gave, for messages.
     nan : {"raise", "propagate"}
         What to do with NaN and infinity.
+    keeper : Keeper, optional
+        Looks after each reading what the process holds.
 
     Raises
     ------
@@ -63,6 +68,8 @@ def read_blocks(stimulus: xr.DataArray, chunk: int, *, first: int = 0, offset: i
     at, held, steps = first, 0, stimulus.sizes[dims.TIME]
     for low, high in segments(source_blocks(stimulus), steps, chunk, first):
         pieces.append(_read(stimulus.variable, low, high))
+        if keeper is not None:
+            keeper.look()
         held += high - low
         while held >= chunk or (held and high == steps):
             values = _take(pieces, min(chunk, held), axis)
