@@ -157,20 +157,10 @@ def trial(request: Request) -> tuple[tuple[OutputFacts, ...], int]:
     return outputs, state
 
 
-def check_steps(name: str, tensor: torch.Tensor, steps: int) -> None:
-    """An output has one time step for each that the model was shown."""
-    if tensor.shape[2] == steps:
-        return
-    cure = "pad convolutions on the side of the past (cx.filters.Conv3d does)"
-    got, wanted = f"{tensor.shape[2]} time steps", f"as many as were shown ({steps})"
-    raise ContractError(explain(f"output {name!r}", wanted=wanted, got=got, cure=cure))
-
-
 def _facts(request: Request, name: str, made: Mapping[str, torch.Tensor]) -> OutputFacts:
     if name not in made:
         cure = "return a dict with every name of output_names that is in self.wanted_outputs"
         raise ContractError(explain("model", wanted=f"an output {name!r}", got=", ".join(made) or "none", cure=cure))
-    check_steps(name, made[name], 1)
     shape = list(made[name].shape)
     shape[2] = request.steps
     labels = output_labels(request.stimulus, tuple(shape))
