@@ -130,5 +130,5 @@ def test_quantified_data_are_taken_as_well(response: xr.Dataset, tmp_path: Path)
     assert len(list(quantified.convis.plot())) == 4 * 5
     for mode in ("lines", "frames", "matshow"):
         quantified["center"].convis.plot(mode)
-    quantified["center"].convis.to_video(tmp_path / "film.gif")
-    assert cx.open_stimulus(tmp_path / "film.gif", pixel_size="0.1 deg").sizes["time"] == 6
+    quantified["center"].convis.to_video(tmp_path / "film.avi", fps="25 Hz")
+    assert cx.open_stimulus(tmp_path / "film.avi").sizes["time"] == 6

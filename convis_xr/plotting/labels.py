@@ -16,6 +16,8 @@ from convis_xr.contract import valid_range
 _SHORT_UNITS = {"degree": "deg", "1": None, "": None}
 #: the ends that are cut off the colour scale, in percent of the values shown
 CUT = 0.5
+#: what curves stand for
+LEGEND = RANGE, CELLS, MEAN = "range", "cells", "mean"
 TIME = hv.Dimension(dims.TIME, label="time", unit="s")
 
 
@@ -27,10 +29,12 @@ class Scale:
     cmap: str
 
 
-def value_dimension(array: xr.DataArray, name: str | None = None) -> hv.Dimension:
+def value_dimension(array: xr.DataArray) -> hv.Dimension:
     """The name and the unit of an array's values."""
-    name = str(array.name or array.attrs.get("long_name", "value")) if name is None else name
+    name = str(array.name or array.attrs.get("long_name", "value"))
     units = str(array.attrs.get("units", "1"))
+    if name in LEGEND:  # holoviews takes a curve's label for a column where a dimension has that name
+        name = f"{name} (values)"
     return hv.Dimension(name, unit=_SHORT_UNITS.get(units, units))
 
 

@@ -14,7 +14,7 @@ from dask.base import compute
 from convis_xr import dims
 from convis_xr.errors import ContractError, explain
 from convis_xr.plotting.backend import BLUE, COLORS, FONT_SIZES, FRAME_HEIGHT, SKY, styled
-from convis_xr.plotting.labels import TIME, value_dimension
+from convis_xr.plotting.labels import CELLS, MEAN, RANGE, TIME, value_dimension
 from convis_xr.plotting.reading import example_cells, picked
 from convis_xr.sampling import dequantified
 
@@ -55,10 +55,10 @@ def lines(array: xr.DataArray, *, samples: int = 400, examples: int = 3) -> hv.O
     parts: list[Any] = []
     if others and any(shown.sizes[dim] > 1 for dim in others):
         parts.append(_band(time, low.values, high.values, value))
-    label = "cells" if parts else str(array.name or "")
+    label = CELLS if parts else ""
     parts += [_curve(time, cell, value, label, color) for cell, color in zip(cells, cycle(COLORS), strict=False)]
     if len(parts) > 1:
-        parts.append(_curve(time, mean, value, "mean", BLUE, width=2.0))
+        parts.append(_curve(time, mean, value, MEAN, BLUE, width=2.0))
     return styled(
         hv.Overlay(parts),
         {"show_legend": len(parts) > 1, "legend_position": "top", "legend_cols": 3, "fontsize": FONT_SIZES},
@@ -77,7 +77,7 @@ def _summary(shown: xr.DataArray, others: list[Hashable]) -> tuple[xr.DataArray,
 
 def _band(time: Any, low: Any, high: Any, value: hv.Dimension) -> hv.Area:
     top = hv.Dimension(f"{value.name}, greatest", unit=value.unit)
-    area = hv.Area((time, low, high), TIME, [value, top], label="range")
+    area = hv.Area((time, low, high), TIME, [value, top], label=RANGE)
     return styled(
         area,
         {"alpha": 0.35},
