@@ -14,7 +14,9 @@ _BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 def run_blocks(page: Path, names: dict[str, Any]) -> None:
     """Run all Python blocks of a page one after the other, as a reader would; ``names`` gets what they name."""
     text = page.read_text(encoding="utf-8")
-    for block in _BLOCK.finditer(text):
+    blocks = list(_BLOCK.finditer(text))
+    assert len(blocks) == text.count("```python"), f"{page.name}: a block that is not at the margin or not closed"
+    for block in blocks:
         # lines are counted as in the page, so that a traceback points there
         lines = "\n" * text.count("\n", 0, block.start(1))
         exec(compile(lines + block.group(1), str(page), "exec"), names)
