@@ -19,7 +19,7 @@ from convis_xr.engine.stream import DEPTH
 from convis_xr.errors import ContractError, explain
 
 #: bytes of computed input in a chunk; longer chunks are no faster, and leave the reader and the writer idle
-LARGEST_CHUNK = 2**24
+LARGEST_CHUNK = 2**23
 #: bytes of one chunk of the store, uncompressed
 LEAST_STORED, MOST_STORED = 2**20, 2**23
 #: bytes that threads, caches and the allocator take beside what is counted

@@ -269,7 +269,7 @@ def slower() -> Cells:
         ({"model": cx.filters.LowPass(), "outputs": ["response"]}, r"model\.class"),
         ({"stimulus": film(seed=1)}, "the stimulus' frame 0"),
         ({"stimulus": film(61)}, r"stimulus\.sizes\.time \(60 there, 61 here\)"),
-        ({"stimulus": film(dtype="float64")}, r"stimulus\.dtype"),
+        ({"stimulus": film(dtype="uint8")}, r"stimulus\.dtype"),
         ({"outputs": ["spikes"]}, "outputs"),
         ({"seed": 3}, r"seed \(None there, 3 here\)"),
         ({"initial": 0.5}, "initial"),
