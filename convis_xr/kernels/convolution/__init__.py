@@ -34,7 +34,7 @@ def causal_convolution(
         Impulse response. Its origin is at lag 0, and in space at index ``size // 2``, as in ``scipy.ndimage.convolve``
         with ``mode="nearest"``.
     method : "direct", "fourier" or None
-        How to compute it; by default what the sizes say is faster.
+        How to compute it; by default what the sizes say is faster, and ``"direct"`` where the movie is not finite.
 
     Returns
     -------
@@ -60,10 +60,12 @@ def causal_convolution(
     if method not in (*get_args(Method), None):
         raise ValueError(f"causal_convolution: method: wanted 'direct', 'fourier' or None, got {method!r}")
     past = _with_history(x, history)
+    # Spectra, and the zeros of a banded matrix, would carry what is not finite into the past.
+    finite = bool(past.isfinite().all())
     if choose("causal_convolution", x, history, weight, compiled=False) == "reference":
         y = reference.causal_convolution(past, weight)
-    elif (method or _faster(weight)) == "direct":
-        y = direct.convolve(past, weight)
+    elif (method or (_faster(weight) if finite else "direct")) == "direct":
+        y = direct.convolve(past, weight, finite)
     else:
         y = fourier.convolve(past, weight)
     return y, past[:, :, x.shape[2] :].clone()

@@ -12,10 +12,10 @@ from .padding import replicate_edges
 _BLOCK = 128
 
 
-def convolve(past: Tensor, weight: Tensor) -> Tensor:
-    """Compute what ``reference.causal_convolution`` defines."""
+def convolve(past: Tensor, weight: Tensor, finite: bool = True) -> Tensor:
+    """Compute what ``reference.causal_convolution`` defines; ``finite`` says whether all of ``past`` is."""
     lag, height, width = weight.shape[2:]
-    if height == width == 1:
+    if height == width == 1 and finite:
         return _convolve_time(past, weight[..., 0, 0])
     correlated = weight.flip(2, 3, 4)
     padded = replicate_edges(past, height, width)

@@ -160,6 +160,19 @@ def test_the_future_does_not_change_the_past() -> None:
     assert np.all((first != second)[:, :, 6].numpy())
 
 
+@pytest.mark.parametrize("kernel", [(1, 1, 9, 1, 1), (1, 1, 1200, 1, 1), (1, 1, 5, 3, 3), (2, 1, 20, 7, 7)])
+def test_what_is_not_finite_stays_where_the_kernel_takes_it(kernel: tuple[int, ...]) -> None:
+    x, history, weight = example((1, 1, 60, 7, 8), kernel)
+    wanted, _ = causal_convolution(x, history, weight)
+    broken = x.clone()
+    broken[0, 0, 40, 3, 3] = float("nan")
+    got, _ = causal_convolution(broken, history, weight)
+    assert_near(got[:, :, :40], wanted[:, :, :40])
+    far = got[0, 0, 40:, :, -1]  # a pixel that no kernel of these carries it to
+    assert bool(far.isfinite().all())
+    assert bool(got[0, 0, 40:, 3, 3].isnan().any())
+
+
 def test_what_does_not_fit_is_refused() -> None:
     x, history, weight = example((1, 2, 3, 4, 4), (1, 2, 3, 1, 1))
     with pytest.raises(ValueError, match=r"causal_convolution: x: wanted a floating point tensor"):
