@@ -188,6 +188,30 @@ def test_a_configuration_of_ones_own() -> None:
     assert float(retina.mine.slope) == 50
 
 
+@pytest.mark.parametrize("between", ["opl", "bipolar", "parvo_on_current"])
+def test_a_stage_that_has_begun_keeps_up_while_it_is_not_wanted(between: str) -> None:
+    stimulus, whole = film(60), with_gain_control().run(film(60), progress=False)
+    retina = with_gain_control()
+    for part, outputs in ((slice(0, 20), None), (slice(20, 40), [between]), (slice(40, 60), None)):
+        last = retina.run(stimulus.isel(time=part), carry=True, outputs=outputs, progress=False)
+    assert last.sum() > 0
+    for name in ("parvo_on", "parvo_off"):
+        np.testing.assert_array_equal(last[name], whole[name][40:])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"opl.center.n": 8}, "1.25 ms \\(opl.center.tau\\)"), ({"opl.undershoot.tau": "2 ms"}, "2 ms \\(opl.undershoot")],
+)
+def test_the_fastest_pole_counts(change: dict[str, object], message: str) -> None:
+    retina = Retina("primate", spikes=False)
+    for path, value in change.items():
+        retina.get_parameter(path).set(value)
+    slow = cx.as_stimulus(film(10).values, dt="3 ms", pixel_size="0.1 deg", units="1", valid_range=(0, 1))
+    with pytest.warns(UserWarning, match=f"a time step of at most {message}"):
+        retina(slow)
+
+
 def test_a_coarse_time_step_warns() -> None:
     coarse = cx.as_stimulus(np.ones((4, 3, 3)), dt="20 ms", pixel_size="0.1 deg", units="1", valid_range=(0, 1))
     with pytest.warns(UserWarning, match=r"dt: wanted a time step of at most 4 ms \(opl.surround.tau\), got 20 ms"):

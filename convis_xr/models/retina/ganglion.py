@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -117,6 +117,12 @@ class Ganglion(Layer):
     def forward(self, x: Tensor) -> Tensor:
         """Output for potentials (batch, channel, time, y, x)."""
         return self.stages(x, (self.last,))[self.last]
+
+    def with_begun(self, wanted: Sequence[str]) -> Sequence[str]:
+        """Those that are wanted, and the last stage that has begun, where none of them passes through it."""
+        spiking = self.spikes is not None and self.spikes.potential is not None
+        begun = STAGES[2:] if spiking else STAGES if self.low_pass is not None else ()
+        return wanted if not begun or set(wanted) & set(begun) else [*wanted, begun[0]]
 
     def stages(self, x: Tensor, wanted: Collection[str]) -> dict[str, Tensor]:
         """Those of `STAGES` that are wanted."""

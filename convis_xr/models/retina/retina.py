@@ -9,6 +9,7 @@ from torch import Tensor
 
 from convis_xr.errors import ParameterError, explain
 from convis_xr.footprint import Footprint
+from convis_xr.kernels.scalars import number
 from convis_xr.layer import Layer
 from convis_xr.models.retina.bipolar import Bipolar
 from convis_xr.models.retina.config import GanglionConfig, RetinaConfig
@@ -132,16 +133,18 @@ class Retina(Layer):
         if self.opl is not None:
             made |= self.opl.parts(signal, wanted)
             signal = made["opl"] if "opl" in wanted else made.pop("opl")
-        if self.bipolar is not None and self._reaches_beyond_opl(wanted):
+        # A stage that has begun goes on even where it is not wanted: its state would fall behind.
+        if self.bipolar is not None and (self._reaches_beyond_opl(wanted) or self.bipolar.potential is not None):
             signal, adaptation = self.bipolar.follow(signal, with_adaptation="adaptation" in wanted)
             if "bipolar" in wanted:
                 made["bipolar"] = signal
             if adaptation is not None:
                 made["adaptation"] = adaptation
         for name in self.ganglion_names:
-            asked = [stage for stage in STAGES if _variable(name, stage) in wanted]
+            layer = self._ganglion(name)
+            asked = layer.with_begun([stage for stage in STAGES if _variable(name, stage) in wanted])
             if asked:
-                stages = self._ganglion(name).stages(signal, asked)
+                stages = layer.stages(signal, asked)
                 made.update({_variable(name, stage): value for stage, value in stages.items()})
         return {name: made[name] for name in wanted}
 
@@ -164,12 +167,15 @@ class Retina(Layer):
         return layer
 
     def _warn_of_coarse_steps(self) -> None:
-        """Exponentials are exact at any step, but what happens within one step is lost."""
+        """Exponentials are exact at any step, but what happens within one step is lost.
+
+        Each pole of a gamma cascade has its own, faster, time constant.
+        """
         dt = self.dt
         taus = {
-            path: float(value)
+            path: number(value) / max(int(getattr(self.get_submodule(path.rpartition(".")[0]), "n", 0)), 1)
             for path, value in self.named_parameters()
-            if path.endswith("tau") and float(value) > 0 and "undershoot" not in path
+            if path.endswith("tau") and number(value) > 0
         }
         fastest = min(taus, key=lambda path: taus[path], default=None)
         if fastest is not None and dt > taus[fastest] * (1 + 1e-9):
