@@ -6,9 +6,10 @@ Everything here is imported when it is first used: ``import convis_xr`` itself c
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from convis_xr.after_import import after_import as _after_import
+from convis_xr.lazy import attach as _attach
 
 __version__ = "0.1.0"
 
@@ -39,19 +40,7 @@ _ROOMS = ("units", "stimuli", "io", "filters", "spiking", "models", "analysis", 
 __all__ = ["__version__", *_HOMES, *_ROOMS]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _ROOMS:
-        return importlib.import_module(f"convis_xr.{name}")
-    if name not in _HOMES:
-        raise AttributeError(f"module 'convis_xr' has no attribute {name!r}")
-    found = getattr(importlib.import_module(f"convis_xr.{_HOMES[name]}"), name)
-    globals()[name] = found
-    return found
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
-
+__getattr__, __dir__ = _attach(__name__, _HOMES, _ROOMS)
 
 # xarray's objects get their `.convis` with xarray itself, which may come first, later or, for `convis-xr --help`, never
 _after_import("xarray", lambda: importlib.import_module("convis_xr.accessor"))
