@@ -11,8 +11,9 @@ import xarray as xr
 from scipy import ndimage, signal, special
 
 import convis_xr as cx
+from convis_xr.context import InputInfo
 from convis_xr.models.retina import Retina
-from convis_xr.models.retina.presets import CAT_X, HUMAN_PARVO, PRIMATE
+from convis_xr.models.retina.presets import HUMAN_PARVO
 
 DT, PIXEL = 1e-3, 0.05
 
@@ -169,16 +170,49 @@ def test_paths_are_those_that_files_rely_on() -> None:
     assert paths - {"opl.surround.n"} == wanted
 
 
-def test_presets_are_the_published_numbers() -> None:
-    assert Retina().bipolar.adaptation_gain.value.magnitude == 0
-    assert (CAT_X.opl.center_sigma, CAT_X.opl.surround_sigma, CAT_X.bipolar.adaptation_sigma) == (
-        "0.88 deg",
-        "2.35 deg",
-        "2.5 deg",
-    )
-    assert [layer.name for layer in PRIMATE.ganglion] == ["parvo_on", "parvo_off", "magno_on", "magno_off"]
-    assert [layer.slope for layer in PRIMATE.ganglion] == ["100 Hz", "100 Hz", "400 Hz", "400 Hz"]
-    assert HUMAN_PARVO.ganglion[0].spikes.noise == 0.1
+#: (path, human_parvo, primate, cat_x); the primate's magnocellular cells follow
+PUBLISHED = [
+    ("opl.center.sigma", 0.05, 0.03, 0.88),
+    ("opl.center.tau", 0.01, 0.01, 0.01),
+    ("opl.center.n", 0, 0, 0),
+    ("opl.surround.sigma", 0.15, 0.1, 2.35),
+    ("opl.surround.tau", 0.004, 0.01, 0.01),
+    ("opl.undershoot.weight", 0.8, 0, 0.5),
+    ("opl.undershoot.tau", 0.1, 0.1, 0.2),
+    ("opl.amplification", 10, 10, 10),
+    ("opl.surround_weight", 1, 1, 1),
+    ("bipolar.input_amplification", 50, 150, 150),
+    ("bipolar.g_leak", 50, 5, 5),
+    ("bipolar.adaptation_sigma", 0.2, 0.2, 2.5),
+    ("bipolar.adaptation_tau", 0.005, 0.01, 0.01),
+    ("bipolar.adaptation_gain", 0, 100, 100),
+    ("transient_tau", 0.02, 0.03, 0.03),
+    ("transient_weight", 0.7, 0.7, 0.7),
+    ("threshold", 0, 0, 0),
+    ("baseline", 37, 80, 80),
+    ("slope", 100, 100, 100),
+    ("pooling_sigma", 0, 0, 0),
+    ("spikes.g_leak", 50, 50, 50),
+    ("spikes.noise", 0.1, 0, 0.1),
+    ("spikes.refractory_mean", 0.003, 0.003, 0.003),
+    ("spikes.refractory_sd", 0, 0, 0.001),
+]
+MAGNO = {"transient_weight": 1, "slope": 400, "pooling_sigma": 0.1}
+
+
+@pytest.mark.parametrize(("column", "preset"), [(1, "human_parvo"), (2, "primate"), (3, "cat_x")])
+def test_presets_are_the_published_numbers(column: int, preset: str) -> None:
+    retina = Retina(preset)
+    got = {path: float(value) for path, value in retina.named_parameters() if path != "opl.surround.n"}
+    published = {row[0]: row[column] for row in PUBLISHED}
+    wanted = {path: value for path, value in published.items() if path.startswith(("opl.", "bipolar."))}
+    for name in retina.ganglion_names:
+        layer = {path: value for path, value in published.items() if path not in wanted}
+        layer |= {"sign": -1 if name.endswith("off") else 1} | (MAGNO if name.startswith("magno") else {})
+        got |= {f"random {name}": float(retina.get_submodule(f"{name}.spikes").random_init)}
+        wanted |= {f"{name}.{path}": value for path, value in layer.items()}
+        wanted |= {f"random {name}": float(preset != "human_parvo")}
+    assert got == pytest.approx(wanted, rel=1e-12)
 
 
 def test_a_configuration_of_ones_own() -> None:
@@ -234,6 +268,31 @@ def test_seeds() -> None:
     assert (one != other).any()
     both = Retina(seed=1)(stimulus)
     assert (both.parvo_on.values != both.parvo_off.values).any()
+
+
+def test_gradients_are_those_of_small_differences() -> None:
+    """In every physical parameter at once, in the film, and in the state that it goes on from."""
+    retina = Retina("primate", spikes=False, ganglion=["magno_off"])
+    retina.opl.center.n, retina.opl.undershoot.weight, retina.bipolar.adaptation_gain = 2, 0.6, "60 Hz"
+    info = InputInfo(cx.Sampling("1 ms", ("0.1 deg", "0.07 deg")), "1", (0, 1))
+    x = torch.rand(1, 1, 4, 3, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    begun = retina.new_context(info)
+    retina.advance(begun, x)
+    state = {path: value.detach() for path, value in begun.state.items()}
+    held = {path: value for path, value in retina.named_parameters() if value.requires_grad}
+
+    def response(x: torch.Tensor, *values: torch.Tensor) -> torch.Tensor:
+        values_by_path = dict(zip([*held, *state], values, strict=True))
+        for path in held:
+            module, _, leaf = path.rpartition(".")
+            retina.get_submodule(module)._parameters[leaf] = values_by_path[path]  # type: ignore[assignment]
+        context = retina.new_context(info, state={path: values_by_path[path] for path in state})
+        return retina.advance(context, x)["magno_off_current"]
+
+    values = [value.detach().as_subclass(torch.Tensor).clone() for value in (*held.values(), *state.values())]
+    operands = tuple(value.requires_grad_() for value in (x, *values))
+    assert len(operands) == 1 + 19 + 6
+    assert torch.autograd.gradcheck(response, operands, eps=1e-7, atol=1e-3, rtol=1e-3)
 
 
 def test_gradients_reach_physical_parameters() -> None:

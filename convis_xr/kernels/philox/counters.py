@@ -45,11 +45,18 @@ def key_of(seed: int, path: str) -> Key:
     tuple of two int
         32-bit words: the 8-byte BLAKE2b hash of both.
 
+    Raises
+    ------
+    ValueError
+        If the seed is not a whole number: 1.5 would draw what 1 draws.
+
     Examples
     --------
     >>> key_of(0, "parvo_on.spikes") == key_of(0, "parvo_off.spikes")
     False
     """
+    if not hasattr(seed, "__index__"):
+        raise ValueError(f"seed: wanted a whole number, got {seed!r}")
     digest = hashlib.blake2b(f"{int(seed)}\0{path}".encode(), digest_size=8).digest()
     return int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:], "little")
 

@@ -48,8 +48,8 @@ class Retina(Layer):
     Notes
     -----
     Input: Tensor (batch, channel, time, y, x) or DataArray, luminance; every channel on its own. Outputs by name,
-    of the same frame: ``center``, ``surround``,
-    ``opl``, ``bipolar`` (dimensionless), ``adaptation`` [Hz], and for every ganglion layer ``<name>`` (spikes per
+    of the same frame: ``center`` and ``surround``, both amplified, the surround weighted, so that their difference is
+    ``opl``; ``bipolar`` (all dimensionless), ``adaptation`` [Hz], and for every ganglion layer ``<name>`` (spikes per
     step, uint8, count),
     ``<name>_transient`` (dimensionless), ``<name>_current`` [Hz]. By default ``<name>`` of every layer.
 

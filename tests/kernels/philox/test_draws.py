@@ -111,6 +111,13 @@ def test_neighbours_are_independent(lag):
         assert abs(np.corrcoef(z[lag:] ** power, z[:-lag] ** power)[0, 1]) < 4 / len(z) ** 0.5
 
 
+@pytest.mark.parametrize("bad", [1.5, "1", None])
+def test_a_seed_is_a_whole_number(bad):
+    with pytest.raises(ValueError, match="seed: wanted a whole number, got"):
+        philox.key_of(bad, "layer")
+    assert philox.key_of(np.int64(1), "layer") == philox.key_of(1, "layer")
+
+
 def test_keys_differ_in_seed_and_path():
     keys = {philox.key_of(seed, path) for seed in (0, 1, 11, -1, 2**100) for path in ("a", "b", "1a", "")}
     assert len(keys) == 20

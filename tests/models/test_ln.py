@@ -1,0 +1,72 @@
+"""The linear-nonlinear model against a plain computation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+from scipy import ndimage, special
+
+import convis_xr as cx
+
+RNG = np.random.default_rng(0)
+KERNEL = RNG.normal(size=(4, 3, 2))
+BIAS = 0.25
+SHAPES = {
+    "relu": lambda v: np.maximum(v, 0),
+    "softplus": lambda v: np.logaddexp(0, v),
+    "exp": np.exp,
+    "square": np.square,
+    "sigmoid": special.expit,
+}
+
+
+def film() -> xr.DataArray:
+    return cx.as_stimulus(RNG.random((12, 6, 7)), dt="1 ms", pixel_size="0.1 deg", units="1")
+
+
+def model(**options: object) -> cx.models.LN:
+    made = cx.models.LN((4, 3, 2), **options)  # type: ignore[arg-type]
+    made.conv.set_weight(KERNEL)
+    made.conv.bias = np.array([BIAS])
+    return made
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_population_is_a_filter_and_a_nonlinearity(name: str) -> None:
+    stimulus = film()
+    before = np.concatenate([np.zeros((3, 6, 7)), stimulus.values])
+    # scipy's origin lies in the middle of the kernel, in time too
+    linear = ndimage.convolve(before, KERNEL, mode="nearest")[1:13] + BIAS
+    np.testing.assert_allclose(model(nonlinearity=name)(stimulus), SHAPES[name](linear), rtol=1e-6, atol=1e-6)
+
+
+def test_one_cell_weighs_the_middle_of_the_frame() -> None:
+    stimulus = film()
+    seen = np.concatenate([np.zeros((3, 6, 7)), stimulus.values])[:, 1:4, 2:4]
+    linear = [BIAS + sum((KERNEL[lag] * seen[3 + t - lag]).sum() for lag in range(4)) for t in range(12)]
+    response = model(population=False, nonlinearity=lambda v: 3 * v)(stimulus)
+    np.testing.assert_allclose(response.values.ravel(), 3 * np.array(linear), rtol=1e-6, atol=1e-6)
+
+
+def test_other_nonlinearities_are_refused() -> None:
+    with pytest.raises(cx.ParameterError, match="nonlinearity: wanted a function or one of relu"):
+        cx.models.LN(nonlinearity="cube")
+
+
+def test_fitting_recovers_the_filter() -> None:
+    film = torch.rand(1, 1, 300, 2, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    teacher, pupil = (cx.models.LN((3, 1, 1), nonlinearity="softplus").double() for _ in range(2))
+    wanted = teacher(film).detach()
+    optimizer = torch.optim.LBFGS(pupil.parameters(), max_iter=100, line_search_fn="strong_wolfe", tolerance_grad=1e-10)
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        pupil.clear_state()
+        error = ((pupil(film) - wanted) ** 2).mean()
+        error.backward()
+        return error
+
+    optimizer.step(loss)
+    torch.testing.assert_close(pupil.conv.weight.detach(), teacher.conv.weight.detach(), rtol=1e-3, atol=1e-3)
