@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -83,8 +84,8 @@ class Conv3d(Layer):
         ----------
         weight : array_like, Tensor, DataArray or number
             By the number of axes: (lag), (y, x), (lag, y, x), (in, lag, y, x), (out, in, lag, y, x); a
-            DataArray by its dimensions (``time`` is
-            the lag). A number fills the kernel that is there.
+            DataArray by its dimensions (``time`` is the lag) and, where it has them, by its coordinates: y grows
+            upward, x to the right. A number fills the kernel that is there.
         normalize : bool
             Divide by the sum.
         preserve_channels : bool
@@ -168,10 +169,11 @@ class Conv2d(Conv3d):
 def five_axes(weight: Any, present: Tensor) -> Tensor:
     """A weight given in any of the usual forms as (out, in, lag, y, x)."""
     if hasattr(weight, "dims"):
-        weight = weight.transpose(*[dim for dim in dims.STIMULUS if dim in weight.dims])
+        weight = _upright(weight.transpose(*[dim for dim in dims.STIMULUS if dim in weight.dims]))
         index = tuple(slice(None) if dim in weight.dims else None for dim in dims.STIMULUS)
-        return torch.as_tensor(weight.values)[index].to(present.device)
-    tensor = torch.as_tensor(weight, device=present.device).detach()
+        return torch.as_tensor(np.array(weight.values, order="C"))[index].to(present.device)
+    array = weight if isinstance(weight, Tensor) else np.array(weight, order="C")  # torch takes no backward strides
+    tensor = torch.as_tensor(array, device=present.device).detach()
     if tensor.ndim == 0:
         return torch.full_like(present, float(tensor))
     if tensor.ndim not in AXES:
@@ -179,6 +181,14 @@ def five_axes(weight: Any, present: Tensor) -> Tensor:
         raise ParameterError(explain("weight", wanted="1 to 5 axes", got=f"shape {tuple(tensor.shape)}", cure=cure))
     index = tuple(slice(None) if dim in AXES[tensor.ndim] else None for dim in dims.STIMULUS)
     return tensor[index]
+
+
+def _upright(weight: Any) -> Any:
+    """Labelled weights with row 0 on top and column 0 on the left, as films are read."""
+    for dim, falls in ((dims.Y, True), (dims.X, False)):
+        if dim in weight.coords and weight.sizes[dim] > 1 and bool(weight[dim][0] > weight[dim][-1]) != falls:
+            weight = weight.isel({dim: slice(None, None, -1)})
+    return weight
 
 
 def check_channels(x: Tensor, weight: Tensor) -> None:

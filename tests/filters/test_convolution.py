@@ -83,6 +83,24 @@ def test_weights_come_in_many_forms(weight: object, shape: tuple[int, ...]) -> N
     assert conv.bias.shape == shape[:1]
 
 
+@pytest.mark.parametrize("backward", [("y",), ("x",), ("y", "x")])
+def test_labelled_weights_lie_as_their_coordinates_say(backward: tuple[str, ...]) -> None:
+    kernel = film((4, 3, 5))
+    upright, turned = (cx.filters.Conv3d(1, (1, 1, 1)) for _ in range(2))
+    upright.set_weight(kernel)
+    np.testing.assert_array_equal(upright.weight[0, 0].detach(), kernel.values.astype("float32"))
+    flipped = kernel.isel(dict.fromkeys(backward, slice(None, None, -1)))
+    for given in (flipped, flipped.copy(data=flipped.values.copy())):
+        turned.set_weight(given)
+        assert torch.equal(turned.weight, upright.weight)
+
+
+def test_arrays_may_run_backward_in_memory() -> None:
+    conv = cx.filters.Conv1d(kernel_size=3)
+    conv.set_weight(np.array([1.0, 2.0, 5.0])[::-1])
+    np.testing.assert_array_equal(conv.weight.detach().ravel(), [5, 2, 1])
+
+
 def test_weights_can_be_normalised_flipped_and_shared() -> None:
     kernel = np.array([1.0, 2.0, 5.0])
     conv = cx.filters.Conv1d(2, 3, 3)
