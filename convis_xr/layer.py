@@ -10,7 +10,7 @@ import xarray as xr
 
 import convis_xr
 from convis_xr.context import InputInfo, RunContext, is_busy, running
-from convis_xr.contract import check_finite, check_stimulus, valid_range
+from convis_xr.contract import check_finite, check_range, check_stimulus, valid_range
 from convis_xr.errors import ContractError, explain
 from convis_xr.footprint import UNKNOWN, Footprint
 from convis_xr.module import Module
@@ -107,7 +107,9 @@ class Layer(Module):
     def wanted_outputs(self) -> tuple[str, ...]:
         """Names of the outputs that ``forward`` shall give."""
         context = running(self)
-        return self.default_outputs if context is None or context.outputs is None else context.outputs
+        # what a run is asked for are outputs of the model, not of the layers that it is made of
+        asked = None if context is None or context.paths[id(self)] else context.outputs
+        return self.default_outputs if asked is None else asked
 
     def start_frame(self, x: torch.Tensor) -> torch.Tensor:
         """What is assumed to have been shown for ever before the first sample of ``x``.
@@ -226,6 +228,7 @@ class Layer(Module):
         names = tuple(str(dim) for dim in stimulus.dims)
         block = stimulus.values
         check_finite(block, names, {})
+        check_range(block, valid_range(stimulus))
         x = block_to_tensor(block, names, device=self._device(), dtype=self.compute_dtype(block.dtype))
         info = InputInfo(self._steady(sampling), stimulus.attrs["units"], valid_range(stimulus))
         context = self._continued(info, x)

@@ -12,7 +12,7 @@ from scipy import ndimage, signal, special
 
 import convis_xr as cx
 from convis_xr.context import InputInfo
-from convis_xr.models.retina import Retina
+from convis_xr.models.retina import OPL, GanglionConfig, Retina, RetinaConfig
 from convis_xr.models.retina.presets import HUMAN_PARVO
 
 DT, PIXEL = 1e-3, 0.05
@@ -121,10 +121,12 @@ def test_a_stimulus_without_range_is_refused() -> None:
     assert Retina(input_range=1.0)(film(valid_range=None)).identical(Retina()(film(valid_range=(0, 1))))
 
 
-@pytest.mark.parametrize("bad", [0, -1.0, float("inf"), float("nan")])
+@pytest.mark.parametrize("bad", [0, -1.0, float("inf"), float("nan"), "255", "80 cd/m^2"])
 def test_input_range_must_be_above_zero(bad: float) -> None:
     with pytest.raises(cx.ParameterError, match="input_range: wanted a number above 0"):
-        Retina(input_range=bad)
+        Retina(input_range=bad)  # type: ignore[arg-type]
+    with pytest.raises(cx.ParameterError, match="input_range: wanted a number above 0"):
+        OPL(input_range=bad)  # type: ignore[arg-type]
 
 
 def test_names_units_and_dtypes_of_outputs() -> None:
@@ -140,11 +142,36 @@ def test_names_units_and_dtypes_of_outputs() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "names", [("a", "a"), ("opl",), ("adaptation",), ("run",), ("a.b",), ("a", "a_current"), ("",)]
+)
+def test_every_ganglion_layer_needs_a_name_of_its_own(names: tuple[str, ...]) -> None:
+    config = RetinaConfig(ganglion=tuple(map(GanglionConfig, names)))
+    with pytest.raises(cx.ParameterError, match="ganglion: wanted a name of its own for every layer"):
+        Retina(config)
+
+
+def test_a_retina_within_another_model_gives_its_own_outputs() -> None:
+    class Smoothed(cx.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.retina = Retina(spikes=False, ganglion=["parvo_on"])
+            self.smooth = cx.filters.LowPass("5 ms")
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.smooth(self.retina(x)["parvo_on_current"])
+
+    asked = Smoothed().run(film(20), outputs=["response"], progress=False)
+    np.testing.assert_array_equal(asked.response, Smoothed()(film(20)))
+
+
 def test_stages_can_be_left_out() -> None:
     assert Retina(ganglion=[]).default_outputs == ("bipolar",)
     assert Retina(ganglion=[], bipolar=False).default_outputs == ("opl",)
     assert Retina(spikes=False, ganglion=["parvo_off"]).default_outputs == ("parvo_off_current",)
     assert set(Retina(opl=False).output_names) & {"center", "opl"} == set()
+    with pytest.raises(cx.ParameterError, match="Retina: wanted at least one stage, got none"):
+        Retina(opl=False, bipolar=False, ganglion=[])
     with pytest.raises(cx.ParameterError, match="ganglion: wanted names among parvo_on, parvo_off, got magno_on"):
         Retina(ganglion=["magno_on"])
 

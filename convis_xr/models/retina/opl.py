@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Any
 
 from torch import Tensor
 
-from convis_xr.errors import ContractError, explain
+from convis_xr.errors import ContractError, ParameterError, explain
 from convis_xr.filters import PartialHighPass, SpaceTimeLowPass
 from convis_xr.footprint import Footprint
 from convis_xr.kernels.opponency import weighted_difference
@@ -14,6 +15,7 @@ from convis_xr.layer import Layer
 from convis_xr.models.retina.config import OPLConfig
 from convis_xr.parameters import Parameter
 from convis_xr.sampling import Sampling
+from convis_xr.units import is_bare
 
 _SOURCE = "Wohrer & Kornprobst 2009, eqs. 3-7"
 
@@ -68,7 +70,7 @@ class OPL(Layer):
             source=_SOURCE,
             label="amplification",
         )
-        self.input_range = input_range
+        self.input_range = None if input_range is None else _checked_range(input_range)
 
     def forward(self, x: Tensor) -> Tensor:
         """Current of (batch, channel, time, y, x)."""
@@ -100,3 +102,13 @@ class OPL(Layer):
         """Centre, then undershoot, then surround."""
         center = self.center.footprint(sampling).then(self.undershoot.footprint(sampling))
         return center.then(self.surround.footprint(sampling))
+
+
+def _checked_range(given: Any) -> float:
+    """A range in the input's own unit: a plain number above 0."""
+    if not is_bare(given) or not 0 < float(given) < float("inf"):
+        cure = "input_range=255"
+        raise ParameterError(
+            explain("input_range", wanted="a number above 0, in the stimulus' own unit", got=repr(given), cure=cure)
+        )
+    return float(given)

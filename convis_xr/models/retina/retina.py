@@ -18,6 +18,7 @@ from convis_xr.models.retina.opl import OPL
 from convis_xr.models.retina.presets import preset as preset_of
 from convis_xr.sampling import Sampling
 
+_FIXED_OUTPUTS = ("center", "surround", "opl", "bipolar", "adaptation")
 _UNITS = {"adaptation": "Hz", "current": "Hz", "spikes": "count"}
 
 
@@ -89,22 +90,22 @@ class Retina(Layer):
         config = preset if isinstance(preset, RetinaConfig) else preset_of(preset)
         kept = _kept(config.ganglion, ganglion)
         limits = config.input_range if input_range is None else input_range
-        if limits is not None and not 0 < limits < float("inf"):
-            raise ParameterError(
-                explain("input_range", wanted="a number above 0", got=repr(limits), cure="input_range=255")
-            )
+        if not (opl or bipolar or kept):
+            raise ParameterError(explain("Retina", wanted="at least one stage", got="none", cure="bipolar=True"))
         self.config = config
         self.opl = OPL(config.opl, limits) if opl else None
         self.bipolar = Bipolar(config.bipolar) if bipolar else None
+        self.ganglion_names: tuple[str, ...] = ()
         for layer in kept:
+            _check_name(self, layer.name)
             self.add_module(layer.name, Ganglion(layer, spikes, seed))
-        self.ganglion_names = tuple(layer.name for layer in kept)
+            self.ganglion_names += (layer.name,)
 
     @property
     def output_names(self) -> tuple[str, ...]:
         """Every output that can be asked for."""
-        names = ["center", "surround", "opl"] if self.opl is not None else []
-        names += ["bipolar", "adaptation"] if self.bipolar is not None else []
+        names = [*_FIXED_OUTPUTS[:3]] if self.opl is not None else []
+        names += _FIXED_OUTPUTS[3:] if self.bipolar is not None else ()
         for name in self.ganglion_names:
             stages = STAGES if self._ganglion(name).spikes is not None else STAGES[:2]
             names += [_variable(name, stage) for stage in stages]
@@ -159,7 +160,7 @@ class Retina(Layer):
         return whole.then(beside)
 
     def _reaches_beyond_opl(self, wanted: Sequence[str]) -> bool:
-        return bool(set(wanted) - {"center", "surround", "opl"})
+        return bool(set(wanted) - {*_FIXED_OUTPUTS[:3]})
 
     def _ganglion(self, name: str) -> Ganglion:
         layer = self.get_submodule(name)
@@ -191,6 +192,14 @@ class Retina(Layer):
 def _variable(layer: str, stage: str) -> str:
     """Name of an output of a ganglion layer."""
     return layer if stage == "spikes" else f"{layer}_{stage}"
+
+
+def _check_name(retina: Retina, name: str) -> None:
+    """Raise where a ganglion layer cannot have this name: as a path, an attribute, or beside the other outputs."""
+    outputs = {_variable(name, stage) for stage in STAGES} & {*_FIXED_OUTPUTS, *retina.output_names}
+    if not name.isidentifier() or hasattr(retina, name) or outputs:
+        wanted = "a name of its own for every layer, of letters, digits and _"
+        raise ParameterError(explain("ganglion", wanted=wanted, got=repr(name), cure='GanglionConfig("midget_on")'))
 
 
 def _kept(layers: tuple[GanglionConfig, ...], names: Sequence[str] | None) -> list[GanglionConfig]:
