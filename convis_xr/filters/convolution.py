@@ -78,7 +78,7 @@ class Conv3d(Layer):
     def set_weight(
         self, weight: Any, normalize: bool = False, preserve_channels: bool = False, flip: bool = False
     ) -> None:
-        """Give the impulse response.
+        """Give the impulse response. Assigning to ``weight`` does the same.
 
         Parameters
         ----------
@@ -104,6 +104,12 @@ class Conv3d(Layer):
         if self.bias is not None and self.bias.shape[0] != made.shape[0]:
             self.bias.set(torch.zeros(made.shape[0]))
         self.history = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "weight" and "weight" in self._parameters and not isinstance(value, torch.nn.Parameter):
+            self.set_weight(value)
+        else:
+            super().__setattr__(name, value)
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve (batch, channel, time, y, x)."""

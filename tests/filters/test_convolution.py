@@ -95,6 +95,18 @@ def test_labelled_weights_lie_as_their_coordinates_say(backward: tuple[str, ...]
         assert torch.equal(turned.weight, upright.weight)
 
 
+@pytest.mark.parametrize("layer", [cx.filters.RF, cx.filters.Conv3d])
+def test_labelled_weights_can_be_assigned(layer: type[cx.filters.Conv3d]) -> None:
+    kernel, stimulus = film((4, 3, 5)), film()
+    one, other = layer(1, (2, 3, 5)), layer(1, (2, 3, 5))
+    other(stimulus)
+    other.clear_state()
+    one.set_weight(kernel)
+    other.weight = kernel.isel(y=slice(None, None, -1))
+    assert isinstance(other.weight, cx.Parameter)
+    xr.testing.assert_identical(other(stimulus), one(stimulus))
+
+
 def test_arrays_may_run_backward_in_memory() -> None:
     conv = cx.filters.Conv1d(kernel_size=3)
     conv.set_weight(np.array([1.0, 2.0, 5.0])[::-1])
