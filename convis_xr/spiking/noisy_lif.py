@@ -14,6 +14,7 @@ from convis_xr.kernels.philox import key_of
 from convis_xr.layer import Layer
 from convis_xr.parameters import Parameter, State
 from convis_xr.sampling import Sampling
+from convis_xr.units import factor, has_dimension
 
 
 class NoisyLIF(Layer):
@@ -41,7 +42,8 @@ class NoisyLIF(Layer):
 
     Notes
     -----
-    Input: Tensor (batch, channel, time, y, x) or DataArray, current in Hz. Output: spikes per step, uint8, count.
+    Input: Tensor (batch, channel, time, y, x) of currents in Hz, or DataArray in any unit of rate (without a unit: Hz).
+    Output: spikes per step, uint8, count.
     More than 255 in a step raises OverflowError.
 
     Examples
@@ -86,7 +88,9 @@ class NoisyLIF(Layer):
         self.step = State(doc="index of the next time step", primed=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Spikes (batch, channel, time, y, x), uint8, of currents in Hz."""
+        """Spikes (batch, channel, time, y, x), uint8, of currents in Hz or the labels' own unit."""
+        scale = self._hertz()
+        x = x if scale == 1 else x * scale
         counts, state = noisy_lif(x, self.begun(x), dt=self.dt, key=self.key, step=self.next_step, **self.constants)
         self.keep(state, x.shape[2])
         return counts
@@ -122,6 +126,14 @@ class NoisyLIF(Layer):
     def footprint(self, sampling: Sampling) -> Footprint:
         """A membrane never surely forgets, since spikes are discrete; no reach in space."""
         return Footprint(memory=float("inf"))
+
+    def _hertz(self) -> float:
+        """What turns the current into Hz. Within a model it comes from another layer, and is in Hz."""
+        context = running(self)
+        units = self.info.units
+        if (context is not None and context.paths[id(self)]) or has_dimension(units, "dimensionless"):
+            return 1.0
+        return factor(units, "Hz", "current")
 
     def _start(self, x: Tensor) -> tuple[Tensor, Tensor]:
         rest = torch.zeros_like(x[:, :, 0])

@@ -59,6 +59,31 @@ def test_too_many_spikes_for_a_count_are_refused() -> None:
         cell(current(1e6, 3))
 
 
+def test_the_current_is_read_in_its_own_unit() -> None:
+    hertz = current(100.0, 100)
+    kilohertz = (hertz / 1000).assign_attrs(units="kHz")
+    wanted = cx.spiking.NoisyLIF(noise=0.0)(hertz)
+    assert wanted.sum() > 0
+    np.testing.assert_array_equal(cx.spiking.NoisyLIF(noise=0.0)(kilohertz), wanted)
+    result = cx.run(cx.spiking.NoisyLIF(noise=0.0), kilohertz, progress=False)
+    np.testing.assert_array_equal(result.response, wanted)
+    with pytest.raises(cx.UnitError, match="current: wanted a unit that converts to Hz, got cd/m"):
+        cx.spiking.NoisyLIF()(hertz.assign_attrs(units="cd/m^2"))
+
+
+def test_a_cell_within_a_model_gets_hertz_whatever_the_film_is_in() -> None:
+    class Driven(cx.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell = cx.spiking.NoisyLIF(noise=0.0)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.cell(100 * x)
+
+    film = xr.ones_like(current(1.0, 100)).assign_attrs(units="cd/m^2")
+    np.testing.assert_array_equal(Driven()(film), cx.spiking.NoisyLIF(noise=0.0)(current(100.0, 100)))
+
+
 def test_values_that_make_no_sense_are_refused() -> None:
     with pytest.raises(cx.UnitError, match="g_leak: wanted a rate"):
         cx.spiking.NoisyLIF(g_leak=50.0)
