@@ -212,7 +212,8 @@ def _shape_faults(array: xr.DataArray) -> list[str]:
         faults.append(explain("dims", wanted="time", got=str(array.dims), cure='.expand_dims("time") or .rename'))
     empty = [str(dim) for dim, size in array.sizes.items() if size == 0]
     if empty:
-        faults.append(explain("size", wanted="at least one sample", got=f"none along {', '.join(empty)}", cure="data"))
+        got, cure = f"none along {', '.join(empty)}", "a part that holds some (y descends: .sel(y=slice(1, 0)))"
+        faults.append(explain("size", wanted="at least one sample", got=got, cure=cure))
     if array.dtype.kind not in "biuf":
         cure = "the real part, .astype(float)"
         faults.append(explain("dtype", wanted="real numbers", got=str(array.dtype), cure=cure))

@@ -10,7 +10,7 @@ import xarray as xr
 
 import convis_xr
 from convis_xr.context import InputInfo, RunContext, is_busy, running
-from convis_xr.contract import check_finite, check_range, check_stimulus, valid_range
+from convis_xr.contract import check_finite, check_stimulus, valid_range
 from convis_xr.errors import ContractError, explain
 from convis_xr.footprint import UNKNOWN, Footprint
 from convis_xr.module import Module
@@ -228,7 +228,6 @@ class Layer(Module):
         names = tuple(str(dim) for dim in stimulus.dims)
         block = stimulus.values
         check_finite(block, names, {})
-        check_range(block, valid_range(stimulus))
         x = block_to_tensor(block, names, device=self._device(), dtype=self.compute_dtype(block.dtype))
         info = InputInfo(self._steady(sampling), stimulus.attrs["units"], valid_range(stimulus))
         context = self._continued(info, x)

@@ -144,11 +144,12 @@ def pixel_degrees(pixel_size: Any) -> tuple[float, float]:
     return y, x
 
 
-def whole(value: Any, name: str) -> int:
-    """A bare whole number of samples, zero or more."""
+def whole(value: Any, name: str, dimension: str = "time") -> int:
+    """A bare int of samples, zero or more; a float is taken for a quantity whose unit was forgotten."""
     number = np.asarray(value)
-    if number.ndim or number.dtype.kind not in "iuf" or not number >= 0 or not float(number).is_integer():
-        raise UnitError(explain(name, wanted="whole samples or a quantity", got=repr(value), cure=f'{name}="100 ms"'))
+    if number.ndim or number.dtype.kind not in "iu" or not number >= 0:
+        cure = f'{name}="{DIMENSIONS[dimension].example}", or an int of samples'
+        raise UnitError(explain(name, wanted="whole samples or a quantity", got=repr(value), cure=cure))
     return int(number)
 
 
@@ -288,6 +289,4 @@ def _positive(value: float, name: str, dimension: str, given: Any) -> float:
 
 
 def _missing(who: str, what: str, cure: str) -> str:
-    return explain(
-        who, wanted=f"{what}, for its physical parameters", got="data that carry none", cure=f"a DataArray, or {cure}"
-    )
+    return explain(who, wanted=what, got="none", cure=f"data with labelled coordinates, or a default by {cure}")

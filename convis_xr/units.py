@@ -104,6 +104,8 @@ def dimension_of(dimension: str) -> Dimension:
     if dimension in DIMENSIONS:
         return DIMENSIONS[dimension]
     unit = parse_unit(dimension, "dimension")
+    if unit == "1":
+        return DIMENSIONS["dimensionless"]
     return Dimension(unit, f"a quantity in {unit}", f"1 {unit}")
 
 
@@ -345,7 +347,8 @@ def _cure(parsed: Any, wanted: Dimension, name: str) -> str:
         and _as_array(parsed.magnitude).dtype.kind in "iuf"
         and np.ndim(parsed.magnitude) == 0
     ):
-        return f'say the unit: {name}="{float(parsed.magnitude):g} {wanted.unit.replace("degree", "deg")}"'
+        unit = "cycle/deg" if wanted.unit == "1/degree" else wanted.unit.replace("degree", "deg")
+        return f'say the unit: {name}="{float(parsed.magnitude):g} {unit}"'
     if {"pixel", "css_pixel"} & set(names) and wanted.unit == "degree":
         return f'multiply by the pixel pitch, for instance 3 * 0.05 deg -> {name}="0.15 deg"'
     if _root(parsed.units) == {"radian": 1, "second": -1}:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -112,6 +113,8 @@ def resolve(
         raise ContractError(explain("model", wanted="a convis_xr.Layer", got=type(model).__name__, cure=cure))
     if nan not in NAN_POLICIES:
         raise ContractError(explain("nan", wanted='"raise" or "propagate"', got=repr(nan), cure='nan="raise"'))
+    if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer)):
+        raise ContractError(explain("seed", wanted="a whole number", got=repr(seed), cure="seed=0"))
     if initial is not None and state is not None:
         cure = "one of them: a state says by itself what was before the first frame"
         raise ContractError(explain("initial", wanted="no initial= beside state=", got=repr(initial), cure=cure))
@@ -200,6 +203,9 @@ def _labelled(stimulus: Any, sampling: Sampling | None) -> tuple[xr.DataArray, S
             got = "labelled data, which carry their own"
             raise ContractError(explain("sampling", wanted="a bare array beside it", got=got, cure=cure))
         return check_stimulus(stimulus)
+    if isinstance(stimulus, str | os.PathLike):
+        cure = f"cx.open_stimulus({os.fspath(stimulus)!r})"
+        raise ContractError(explain("stimulus", wanted="data", got=f"the path {os.fspath(stimulus)!r}", cure=cure))
     scale = Sampling() if sampling is None else sampling
     return check_stimulus(as_stimulus(stimulus, scale.dt, scale.pixel_size, units="1"))
 

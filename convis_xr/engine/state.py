@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 import xarray as xr
 import zarr
 
+from convis_xr import dims
 from convis_xr.errors import ContractError, explain
 
 #: where a result in memory keeps the state
@@ -44,7 +46,7 @@ def read_state(dataset: xr.Dataset) -> dict[str, torch.Tensor]:
     Raises
     ------
     ContractError
-        The data set is not (or no longer) the result of a run, or the run has not come to its end.
+        The data set is not (or no longer) the result of a run, is a part of one, or the run has not come to its end.
 
     Examples
     --------
@@ -53,6 +55,7 @@ def read_state(dataset: xr.Dataset) -> dict[str, torch.Tensor]:
     >>> sorted(read_state(cx.run(cx.filters.LowPass(), flash)))
     ['low_pass']
     """
+    _check_whole(dataset)
     if ENCODING in dataset.encoding:
         return to_tensors(dataset.encoding[ENCODING])
     source = dataset.encoding.get("source")
@@ -63,3 +66,13 @@ def read_state(dataset: xr.Dataset) -> dict[str, torch.Tensor]:
         raise ContractError(explain("dataset", wanted=wanted, got="one without state", cure=cure))
     arrays = zarr.open_group(group, mode="r", use_consolidated=False).arrays()
     return to_tensors({path: np.asarray(array[...]) for path, array in arrays})
+
+
+def _check_whole(dataset: xr.Dataset) -> None:
+    """The state belongs to the end of the run; a part of the result, which xarray lets pass as one, ends elsewhere."""
+    facts = json.loads(dataset.attrs.get("convis_xr_provenance", "null"))
+    shown = dataset.sizes.get(dims.TIME) if facts is None else facts["stimulus"]["sizes"][dims.TIME]
+    if dataset.sizes.get(dims.TIME) != shown:
+        got = f"{dataset.sizes.get(dims.TIME)} of {shown} samples"
+        cure = "a run up to there: cx.run(..., stop=)"
+        raise ContractError(explain("dataset", wanted="the whole result of a run", got=got, cure=cure))

@@ -23,6 +23,9 @@ from convis_xr.engine.source import read_frame
 from convis_xr.engine.state import GROUP, Arrays
 from convis_xr.errors import ContractError, ResumeError, explain
 
+#: differences that a message tells one by one
+MOST_SHOWN = 5
+
 
 class Store:
     """A store that is being written, or is complete.
@@ -160,7 +163,8 @@ def _check_same(folder: Path, mark: Checkpoint, facts: Mapping[str, Any], reques
     if other:
         cure = "the same arguments as before, or another store="
         wanted = f"the run that {folder} belongs to"
-        raise ResumeError(explain("resume", wanted=wanted, got=f"another: {'; '.join(other)}", cure=cure))
+        listed = other[:MOST_SHOWN] + [f"and {len(other) - MOST_SHOWN} more"] * (len(other) > MOST_SHOWN)
+        raise ResumeError(explain("resume", wanted=wanted, got=f"another: {'; '.join(listed)}", cure=cure))
 
 
 def _check_disk(folder: Path, needed: int) -> None:

@@ -224,7 +224,7 @@ def border(stimulus: xr.DataArray, width: Any, *, value: Any = None) -> xr.DataA
     need_space(array)
     pitches = sampling.need_pixel("width")
     widths = [
-        whole(side, "width") if is_bare(side) else round(magnitude(side, "angle", "width") / pitch)
+        whole(side, "width", "angle") if is_bare(side) else round(magnitude(side, "angle", "width") / pitch)
         for side, pitch in zip(pair(width), pitches, strict=True)
     ]
     if min(widths) < 0:

@@ -34,7 +34,7 @@ def pixel_counts(size: Any, sampling: Sampling, name: str = "size") -> tuple[int
             raise ContractError(
                 explain(name, wanted="one size or a pair (y, x)", got=repr(size), cure=f"{name}=(40, 60)")
             )
-        count = whole(side, name) if is_bare(side) else round(magnitude(side, "angle", name) / pitch)
+        count = whole(side, name, "angle") if is_bare(side) else round(magnitude(side, "angle", name) / pitch)
         if count < 1:
             cure = f'{name}=(40, 60) in pixels, or {name}="2 deg"'
             raise ContractError(explain(name, wanted="at least one pixel", got=str(side), cure=cure))

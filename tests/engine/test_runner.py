@@ -330,3 +330,10 @@ def test_errors_of_the_model_keep_their_type_and_say_when_they_came() -> None:
 def test_a_result_in_memory_is_refused_where_it_does_not_fit() -> None:
     with pytest.raises(cx.ContractError, match=r'within 100 KiB, got 117 KiB of outputs.*store="response\.zarr"'):
         cx.run(cx.filters.LowPass(), film(1000), memory="100 KiB")
+
+
+def test_a_path_and_a_seed_of_words_are_refused() -> None:
+    with pytest.raises(cx.ContractError, match=r"stimulus: wanted data, got the path .*cx.open_stimulus\('film.mp4'\)"):
+        cx.run(Cells(), "film.mp4")
+    with pytest.raises(cx.ContractError, match="seed: wanted a whole number, got 'a'"):
+        cx.run(Cells(), film(), seed="a")  # type: ignore[arg-type]

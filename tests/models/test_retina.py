@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -331,3 +333,15 @@ def test_gradients_reach_physical_parameters() -> None:
         grad = retina.get_parameter(path).grad
         assert grad is not None
         assert float(grad) != 0
+
+
+@pytest.mark.parametrize("change", [lambda film: film / 255, lambda film: film * 10, lambda film: film - 200])
+def test_a_range_that_arithmetic_left_behind_warns(change: Callable[[xr.DataArray], xr.DataArray]) -> None:
+    grey = (film() * 255).round()
+    grey.attrs = {"units": "1", "valid_range": (0, 255)}
+    with pytest.warns(UserWarning, match=r"stimulus: wanted luminance that the valid_range \(0, 255\) is made for"):
+        Retina()(change(grey))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Retina(input_range=1.0)(change(grey))
+        Retina()(grey)

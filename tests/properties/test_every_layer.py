@@ -84,8 +84,8 @@ chunkings = st.lists(st.integers(1, 9), min_size=1, max_size=STEPS)
 def film(name: str = "", batch: int = 2, dtype: str = "float32") -> xr.DataArray:
     """Two films of two channels; for cells, currents that make them spike."""
     values = np.random.default_rng(5).random((batch, 2, STEPS, 5, 6)).astype(dtype)
-    values = values * 400 if name in CURRENT else values
-    return cx.as_stimulus(values, dt="2 ms", pixel_size="0.1 deg", units="1", valid_range=(0, 1))
+    most = 400 if name in CURRENT else 1
+    return cx.as_stimulus(values * most, dt="2 ms", pixel_size="0.1 deg", units="1", valid_range=(0, most))
 
 
 def variables(result: xr.DataArray | xr.Dataset) -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection
 from typing import Any
 
@@ -78,9 +79,11 @@ class OPL(Layer):
 
     def parts(self, x: Tensor, wanted: Collection[str]) -> dict[str, Tensor]:
         """Output ``opl``, and where wanted ``center`` and weighted ``surround``, whose difference it is."""
+        gain = self.amplification / self.range_of_input()
+        if self.input_range is None and self.undershoot.low_pass is None:
+            _warn_of_stale_range(x, self.info.valid_range)
         center = self.center(self.undershoot(x))
         surround = self.surround(center)
-        gain = self.amplification / self.range_of_input()
         made = {"opl": weighted_difference(center, surround, gain, self.surround_weight)}
         if "center" in wanted:
             made["center"] = center * gain.to(x.dtype)
@@ -102,6 +105,20 @@ class OPL(Layer):
         """Centre, then undershoot, then surround."""
         center = self.center.footprint(sampling).then(self.undershoot.footprint(sampling))
         return center.then(self.surround.footprint(sampling))
+
+
+def _warn_of_stale_range(x: Tensor, limits: tuple[float, float] | None) -> None:
+    """Warn where the first values are not what ``valid_range`` says: xarray's arithmetic keeps it.
+
+    They lie outside, or use next to nothing of it, as those of a film that was divided by 255.
+    """
+    low, high = (0.0, 0.0) if limits is None else limits
+    least, greatest = (float(end) for end in x.detach().aminmax())
+    outside = least < low - 1e-5 * (high - low) or greatest > high + 1e-5 * (high - low)
+    if outside or low < greatest <= low + 0.01 * (high - low):
+        wanted = f"luminance that the valid_range ({low:g}, {high:g}) is made for"
+        cure = "after arithmetic say the range that holds: stimulus.assign_attrs(valid_range=(low, high))"
+        warnings.warn(explain("stimulus", wanted=wanted, got=f"{least:g} to {greatest:g}", cure=cure), stacklevel=2)
 
 
 def _checked_range(given: Any) -> float:
