@@ -10,7 +10,6 @@ import xarray as xr
 
 import convis_xr as cx
 from convis_xr.engine.state import read_state
-
 from tests.engine.cases import Cells, film
 
 

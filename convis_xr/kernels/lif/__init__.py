@@ -13,7 +13,7 @@ from ..dispatch import choose
 from ..philox.counters import CELLS, Key, words_of
 from ..scalars import Scalar, number
 from . import reference, steps
-from .membrane import MOST, NOISE, START, Events, Membrane, Source, overflow
+from .membrane import FINEST, MANY, MOST, NOISE, START, Events, Membrane, Source, overflow
 
 __all__ = ["Events", "noisy_lif", "noisy_lif_times", "random_potential"]
 
@@ -269,3 +269,8 @@ def _check(current: Tensor, state: tuple[Tensor, Tensor], cells: Tensor, membran
         if not math.isfinite(value) or (value < 0 and name != "refractory_mean") or (name == "dt" and value == 0):
             wanted = "a finite number above 0" if name == "dt" else "a finite number of 0 or more"
             raise ValueError(f"noisy_lif: {name}: wanted {wanted}, got {value}")
+    if membrane.parts > MANY:
+        raise ValueError(
+            f"noisy_lif: dt: wanted at most {MANY * FINEST / membrane.g_leak:.3g} s for a noisy cell with a leak of "
+            f"{membrane.g_leak:g} Hz, got {membrane.dt:g} s; take a shorter time step or a smaller g_leak"
+        )

@@ -19,6 +19,9 @@ CERTAIN = 24 * math.log(2)
 #: the time of the equivalent Brownian motion, where it is bent: 2.6 % too many spikes at 0.25, 10 % at 0.5.
 FINEST = 0.0625
 
+#: Most spans that a step is cut into: whoever needs more has mistaken a unit, and would wait for ever.
+MANY = 4096
+
 #: A count is a uint8.
 MOST = 255
 
