@@ -14,7 +14,7 @@ from convis_xr.kernels.gaussian import gaussian_blur
 from convis_xr.kernels.nonlinearity import ganglion_nonlinearity
 from convis_xr.kernels.recursion import partial_high_pass
 from convis_xr.layer import Layer
-from convis_xr.models.retina.config import GanglionConfig
+from convis_xr.models.retina.config import GanglionConfig, SpikesConfig
 from convis_xr.parameters import Parameter, State
 from convis_xr.sampling import Sampling
 from convis_xr.spiking import NoisyLIF
@@ -98,12 +98,7 @@ class Ganglion(Layer):
             label="pooling_sigma",
         )
         self.low_pass = State(doc="low-pass of the potential")
-        cell = config.spikes
-        self.spikes = (
-            NoisyLIF(cell.g_leak, cell.noise, cell.refractory_mean, cell.refractory_sd, cell.random_init, seed)
-            if spikes
-            else None
-        )
+        self.spikes = _cell(config.spikes, seed) if spikes else None
 
     @property
     def last(self) -> str:
@@ -161,3 +156,7 @@ class Ganglion(Layer):
         pool = Footprint(radius=radius(self.pooling_sigma, sampling, "Ganglion"))
         own = Footprint.decay(float(self.transient_tau), dt).then(pool)
         return own if self.spikes is None else own.then(self.spikes.footprint(sampling))
+
+
+def _cell(config: SpikesConfig, seed: int) -> NoisyLIF:
+    return NoisyLIF(config.g_leak, config.noise, config.refractory_mean, config.refractory_sd, config.random_init, seed)

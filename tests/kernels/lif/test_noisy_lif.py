@@ -293,7 +293,7 @@ def test_a_step_too_long_to_be_followed_is_refused():
     start = torch.zeros(1, 1, 1, 1)
     options = {"refractory_mean": 0.003, "refractory_sd": 0.0, "dt": 0.001, "key": (0, 0)}
     current = torch.full((1, 1, 1, 1, 1), 37.0)
-    with pytest.raises(ValueError, match="dt: wanted at most 0.000256 s for a noisy cell with a leak of 1e.06 Hz"):
+    with pytest.raises(ValueError, match=r"dt: wanted at most 0\.000256 s for a noisy cell with a leak of 1e\+06 Hz"):
         noisy_lif(current, (start, start), g_leak=1e6, noise=0.1, **options)
     noisy_lif(current, (start, start), g_leak=1e6, noise=0.0, **options)
 
