@@ -345,3 +345,13 @@ def test_a_range_that_arithmetic_left_behind_warns(change: Callable[[xr.DataArra
         warnings.simplefilter("error")
         Retina(input_range=1.0)(change(grey))
         Retina()(grey)
+
+
+def test_gradients_are_finite_where_gain_control_is_off() -> None:
+    """As in the default preset, whose gain is 0."""
+    retina = Retina(spikes=False, input_range=1.0)
+    with cx.set_options(dt="1 ms", pixel_size="0.05 deg"):
+        out = retina(torch.rand(1, 1, 5, 4, 4, dtype=torch.float64))
+    sum(value.sum() for value in out.values()).backward()
+    for path, value in retina.named_parameters():
+        assert value.grad is None or bool(value.grad.isfinite()), path

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -64,22 +67,37 @@ def gain_control_rest(
             "gain_control_rest: g_leak: wanted a leak or a gain above 0 where there is input, got 0 for both: the "
             "membrane grows for ever; give a g_leak above 0"
         )
-    # The fixed point of a uniform frame without leak: positive wherever there is input nearby.
-    a = gaussian_blur(_cube_root(gain * drive.detach() ** 2), sigma_px)
-    tolerance = 16 * torch.finfo(frame.dtype).eps
+
+    def step(a: Tensor) -> Tensor:
+        return (a + gaussian_blur(gain * _potential(drive, leak + a) ** 2, sigma_px)) / 2
+
+    with torch.no_grad():
+        a = _settled(step, gaussian_blur(_cube_root(gain * drive**2), sigma_px), drive, leak)
+    operands = (frame, *p[:2], p.gain, *sigma_px)
+    if torch.is_grad_enabled() and any(isinstance(value, Tensor) and value.requires_grad for value in operands):
+        # The way to the rest is forgotten, and autograd follows steps that stay there: each halves what is missing of
+        # the gradient, since the undamped map's slopes lie between -2 and 0.
+        for _ in range(round(-math.log2(torch.finfo(frame.dtype).eps))):
+            a = step(a)
+    return _potential(drive, leak + a), a
+
+
+def _settled(step: Callable[[Tensor], Tensor], a: Tensor, drive: Tensor, leak: Tensor) -> Tensor:
+    """Iterate until every frame is at rest.
+
+    The best start is the fixed point of a uniform frame without leak: positive wherever there is input nearby.
+    """
+    tolerance = 16 * torch.finfo(a.dtype).eps
     settled = ~drive.isfinite().flatten(-2).all(-1)  # what is not finite stays so, and keeps no other frame waiting
     for _ in range(_MOST):
-        new = (a + gaussian_blur(gain * _potential(drive, leak + a) ** 2, sigma_px)) / 2
-        new = torch.where(settled[..., None, None], a, new)
+        new = torch.where(settled[..., None, None], a, step(a))
         settled = settled | ((new - a).abs() <= tolerance * (leak + new)).flatten(-2).all(-1)
         a = new
         if settled.all():
-            break
-    else:
-        raise RuntimeError(
-            f"gain_control_rest: no rest was found in {_MOST} iterations; start from a state of your own instead"
-        )
-    return _potential(drive, leak + a), a
+            return a
+    raise RuntimeError(
+        f"gain_control_rest: no rest was found in {_MOST} iterations; start from a state of your own instead"
+    )
 
 
 def _cube_root(x: Tensor) -> Tensor:

@@ -243,6 +243,29 @@ def test_rest_of_a_frame_does_not_depend_on_its_batch():
         assert torch.equal(one[1], a[i : i + 1])
 
 
+@pytest.mark.parametrize("gain", [0.0, 1e-6, 100.0])
+@pytest.mark.parametrize("leak", [5.0, 50.0])
+def test_gradients_of_the_rest_are_those_of_the_equation(leak, gain):
+    """Of a uniform frame: a (g0 + a)^2 = gain (A I)^2, solved and differentiated by hand."""
+    amplification, current = 150.0, 0.3
+    values = [torch.tensor(v, dtype=torch.float64, requires_grad=True) for v in (amplification, leak, gain)]
+    frame = torch.full((1, 1, 3, 4), current, dtype=torch.float64)
+    v, a = gain_control_rest(
+        frame, input_amplification=values[0], g_leak=values[1], sigma_px=(1.0, 1.0), gain=values[2]
+    )
+    drive = amplification * current
+    real = max(float(r.real) for r in np.roots([1, 2 * leak, leak**2, -gain * drive**2]) if abs(r.imag) < 1e-9)
+    np.testing.assert_allclose(float(a[0, 0, 1, 1].detach()), real, rtol=1e-9, atol=1e-12)
+    slope = (leak + real) ** 2 + 2 * real * (leak + real)
+    by_a = [2 * gain * amplification * current**2 / slope, -2 * real * (leak + real) / slope, drive**2 / slope]
+    got = torch.autograd.grad(a[0, 0, 1, 1], values, retain_graph=True)
+    np.testing.assert_allclose([float(g) for g in got], by_a, rtol=1e-9, atol=1e-12)
+    by_v = [current / (leak + real), -drive / (leak + real) ** 2, 0.0]
+    wanted = [direct - drive / (leak + real) ** 2 * through for direct, through in zip(by_v, by_a, strict=True)]
+    got = torch.autograd.grad(v[0, 0, 1, 1], values)
+    np.testing.assert_allclose([float(g) for g in got], wanted, rtol=1e-9, atol=1e-12)
+
+
 def test_rest_in_the_dark_and_without_any_leak():
     parameters = {"input_amplification": 150.0, "sigma_px": (1.0, 1.0), "g_leak": 0.0}
     v, a = gain_control_rest(torch.zeros(1, 1, 4, 4), gain=100.0, **parameters)
