@@ -6,6 +6,8 @@ from types import TracebackType
 from typing import Any
 
 from convis_xr.errors import ContractError, explain
+from convis_xr.scales import pixel_degrees, step_seconds
+from convis_xr.units import byte_count
 
 _DEFAULTS: dict[str, Any] = {
     "dt": None,
@@ -85,12 +87,8 @@ def get_option(name: str) -> Any:
 def _checked(name: str, value: Any) -> Any:
     """Refuse a wrong value here, where it was given, not at some later use."""
     if name in ("dt", "pixel_size") and value is not None:
-        from convis_xr.sampling import pixel_degrees, step_seconds
-
         step_seconds(value) if name == "dt" else pixel_degrees(value)
     if name == "memory":
-        from convis_xr.units import byte_count
-
         byte_count(value, "memory")
     if name in ("progress", "grad") and not isinstance(value, bool):
         raise ContractError(explain(name, wanted="True or False", got=repr(value), cure=f"{name}=True"))

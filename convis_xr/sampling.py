@@ -12,6 +12,7 @@ from xarray.indexes import RangeIndex
 from convis_xr import dims
 from convis_xr.errors import ContractError, UnitError, explain, explain_all
 from convis_xr.options import get_option
+from convis_xr.scales import pixel_degrees, step_seconds, whole
 from convis_xr.units import DIMENSIONS, Quantity, factor, has_dimension, is_bare, magnitude, parse_unit
 
 #: steps may differ by this part of a step (plus the rounding of the coordinate's own dtype)
@@ -125,32 +126,6 @@ class Sampling:
         if pixel is not None and pixel[0] == pixel[1]:
             pixel = pixel[0]
         return f"Sampling(dt={dt}, pixel_size={pixel!r})"
-
-
-def step_seconds(dt: Any) -> float:
-    """A time step in s, above zero."""
-    return _positive(magnitude(dt, "time", "dt"), "dt", "time", dt)
-
-
-def pixel_degrees(pixel_size: Any) -> tuple[float, float]:
-    """A pixel pitch (y, x) in degree, above zero; one quantity means square pixels."""
-    if isinstance(pixel_size, tuple | list) and len(pixel_size) == 2:
-        pair = tuple(pixel_size)
-    elif hasattr(pixel_size, "magnitude") and np.shape(pixel_size.magnitude) == (2,):
-        pair = (pixel_size[0], pixel_size[1])
-    else:
-        pair = (pixel_size, pixel_size)
-    y, x = (_positive(magnitude(value, "angle", "pixel_size"), "pixel_size", "angle", value) for value in pair)
-    return y, x
-
-
-def whole(value: Any, name: str, dimension: str = "time") -> int:
-    """A bare int of samples, zero or more; a float is taken for a quantity whose unit was forgotten."""
-    number = np.asarray(value)
-    if number.ndim or number.dtype.kind not in "iu" or not number >= 0:
-        cure = f'{name}="{DIMENSIONS[dimension].example}", or an int of samples'
-        raise UnitError(explain(name, wanted="whole samples or a quantity", got=repr(value), cure=cure))
-    return int(number)
 
 
 def read_sampling(data: Any, faults: list[str]) -> Sampling:
@@ -276,16 +251,6 @@ def _uniform_step(values: Any, name: str, scale: float, faults: list[str]) -> fl
         # rounded, so that every part of one grid gives the very same step
         return float(f"{step * scale:.9g}")
     return None
-
-
-def _positive(value: float, name: str, dimension: str, given: Any) -> float:
-    if not value > 0 or not math.isfinite(value):
-        raise UnitError(
-            explain(
-                name, wanted="something above zero", got=str(given), cure=f'{name}="{DIMENSIONS[dimension].example}"'
-            )
-        )
-    return value
 
 
 def _missing(who: str, what: str, cure: str) -> str:

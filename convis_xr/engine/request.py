@@ -17,7 +17,8 @@ from convis_xr.context import InputInfo, RunContext
 from convis_xr.contract import as_stimulus, check_stimulus, valid_range
 from convis_xr.errors import ContractError, explain
 from convis_xr.layer import Layer
-from convis_xr.sampling import Sampling, whole
+from convis_xr.sampling import Sampling
+from convis_xr.scales import whole
 from convis_xr.tensors import output_labels
 from convis_xr.units import DIMENSIONS, factor, is_bare, magnitude
 

@@ -17,7 +17,8 @@ from convis_xr.footprint import Footprint
 from convis_xr.kernels.convolution import causal_convolution
 from convis_xr.layer import Layer
 from convis_xr.parameters import Parameter
-from convis_xr.sampling import Sampling, whole
+from convis_xr.sampling import Sampling
+from convis_xr.scales import whole
 from convis_xr.units import is_bare
 
 

@@ -15,7 +15,8 @@ from xarray.core import indexing
 
 from convis_xr import dims
 from convis_xr.coordinates import grid
-from convis_xr.sampling import Sampling, pixel_degrees, step_seconds
+from convis_xr.sampling import Sampling
+from convis_xr.scales import pixel_degrees, step_seconds
 from convis_xr.units import Quantity
 
 #: the name of the variable in the Dataset that our backends open

@@ -20,7 +20,8 @@ from convis_xr.io.colour import Gamma
 from convis_xr.io.faults import bad_file, existing, needed
 from convis_xr.io.guard import DAMAGE, guarded
 from convis_xr.options import get_option
-from convis_xr.sampling import Sampling, pixel_degrees, step_seconds
+from convis_xr.sampling import Sampling
+from convis_xr.scales import pixel_degrees, step_seconds
 from convis_xr.units import Quantity, parse_unit
 
 #: bytes of a block where the caller does not choose

@@ -19,7 +19,8 @@ from convis_xr.errors import ContractError, explain
 from convis_xr.io.clock import Clock
 from convis_xr.io.frames import picked
 from convis_xr.io.regrid import Axis, nearest, target_axis, weights
-from convis_xr.sampling import Sampling, dequantified, pixel_degrees, step_seconds
+from convis_xr.sampling import Sampling, dequantified
+from convis_xr.scales import pixel_degrees, step_seconds
 from convis_xr.units import Quantity
 
 #: bytes of a block of the result

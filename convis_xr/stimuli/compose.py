@@ -18,7 +18,8 @@ from convis_xr import dims
 from convis_xr.contract import check_stimulus, valid_range
 from convis_xr.coordinates import grid, space
 from convis_xr.errors import ContractError, explain, explain_all
-from convis_xr.sampling import Sampling, dequantified, whole
+from convis_xr.sampling import Sampling, dequantified
+from convis_xr.scales import whole
 from convis_xr.stimuli.agreement import need_space, raise_unless_alike, space_faults, start_of
 from convis_xr.stimuli.levels import floating, grey_level, lazy_data, mean_and_contrast, within
 from convis_xr.stimuli.plane import pair, step_count

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from convis_xr.errors import ContractError, UnitError, explain
-from convis_xr.sampling import Sampling, whole
+from convis_xr.sampling import Sampling
+from convis_xr.scales import whole
 from convis_xr.units import DIMENSIONS, Quantity, factor, has_dimension, is_bare, magnitude
 
 
