@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextvars
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import torch
 
@@ -36,19 +36,18 @@ class RunContext:
     seed: int | None = None
     #: names of the outputs that are wanted, None for the model's default
     outputs: tuple[str, ...] | None = None
+    #: layers with state that have been called in this chunk, by ``id``
+    called: set[int] = field(default_factory=set)
 
     @contextmanager
     def active(self) -> Iterator[RunContext]:
         """Layers of the model that compute within this block read and write this context."""
+        self.called.clear()
         token = _active.set(self)
         try:
             yield self
         finally:
             _active.reset(token)
-
-    def fork(self) -> RunContext:
-        """The same run with a state of its own."""
-        return replace(self, state=dict(self.state))
 
 
 _active: contextvars.ContextVar[RunContext | None] = contextvars.ContextVar("convis_xr_run", default=None)

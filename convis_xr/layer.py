@@ -135,7 +135,9 @@ class Layer(Module):
         """Labels in, labels out; tensor in, tensor out."""
         if isinstance(x, xr.DataArray | xr.Dataset):
             return self._on_labels(x)
-        if running(self) is not None:
+        context = running(self)
+        if context is not None:
+            self._note_call(context)
             return super().__call__(x, *args, **kwargs)
         if is_busy():
             name, cure = type(self).__name__, "set it as an attribute, or put it into a torch.nn.ModuleList"
@@ -244,6 +246,14 @@ class Layer(Module):
             if isinstance(module, Layer):
                 module._info = info
         return made["response"] if list(made) == ["response"] else xr.Dataset(made)
+
+    def _note_call(self, context: RunContext) -> None:
+        """Two calls in one chunk would share one state, and mix two signals in it."""
+        if self._states and id(self) in context.called:
+            name = f"{type(self).__name__} at {context.paths[id(self)]!r}"
+            got, cure = "another call in the same forward", "a layer of its own for each use: they carry state"
+            raise ContractError(explain(name, wanted="one call for each chunk", got=got, cure=cure))
+        context.called.add(id(self))
 
     def _continued(self, info: InputInfo, x: torch.Tensor) -> RunContext:
         """A context that goes on from the held state."""

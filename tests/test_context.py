@@ -60,14 +60,12 @@ def test_a_run_sees_its_own_facts_and_leaves_the_model_alone() -> None:
     assert spy.sampling == cx.Sampling()
 
 
-def test_a_fork_goes_its_own_way_and_the_given_state_stays() -> None:
+def test_a_state_that_was_given_stays() -> None:
     model = Memory()
     given = {"total": torch.ones(1, 1, 1, 1, 1)}
     context = model.new_context(InputInfo(), state=given)
-    fork = context.fork()
     model.advance(context, torch.ones(1, 1, 3, 1, 1))
     assert float(context.state["total"]) == 4
-    assert float(fork.state["total"]) == 1
     assert float(given["total"]) == 1
 
 

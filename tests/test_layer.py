@@ -303,3 +303,18 @@ def test_gradients_reach_parameters_and_input() -> None:
         with torch.no_grad():
             high, low = (response(layer.tau.detach() + sign * step, x).sum() for sign in (1, -1))
     assert layer.tau.grad.item() == pytest.approx((high - low).item() / (2 * step), rel=1e-5)
+
+
+def test_a_layer_with_state_serves_once_in_a_forward() -> None:
+    class Twice(cx.Layer):
+        def __init__(self, inner: cx.Layer) -> None:
+            super().__init__()
+            self.inner = inner
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.inner(self.inner(x))
+
+    with pytest.raises(cx.ContractError, match=r"LowPass at 'inner': wanted one call for each chunk"):
+        Twice(cx.filters.LowPass("5 ms"))(_film())
+    blur = cx.filters.Gaussian("0.1 deg")  # without state there is nothing to share
+    np.testing.assert_array_equal(Twice(blur)(_film()), blur(blur(_film())))
