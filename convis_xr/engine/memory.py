@@ -22,8 +22,19 @@ def resident_bytes() -> int:
     """
     if _STATM.exists():
         return int(_STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return reached_bytes()
+
+
+def reached_bytes() -> int:
+    """The most bytes of memory that this process has occupied so far.
+
+    Examples
+    --------
+    >>> reached_bytes() > 2**20
+    True
+    """
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
+    return peak if sys.platform == "darwin" else peak * 1024  # macOS counts bytes, Linux KiB
 
 
 def available_bytes() -> int:

@@ -19,7 +19,7 @@ from convis_xr.engine.stream import DEPTH
 from convis_xr.errors import ContractError, explain
 
 #: bytes of computed input in a chunk; longer chunks are no faster, and leave the reader and the writer idle
-LARGEST_CHUNK = 2**23
+LARGEST_CHUNK = 2**25
 #: bytes of one chunk of the store, uncompressed
 LEAST_STORED, MOST_STORED = 2**20, 2**23
 #: bytes that threads, caches and the allocator take beside what is counted
@@ -46,6 +46,8 @@ class Workload:
     source_blocks: tuple[int, ...] | None
     #: arrays as large as the input that are alive while the model computes
     working_arrays: float
+    #: bytes of input that the model computes at a time, None where it takes a chunk as it comes
+    block_bytes: int | None
     outputs: tuple[OutputFacts, ...]
     #: bytes of the state that is carried
     state: int
@@ -56,6 +58,10 @@ class Workload:
     def output_frame(self) -> int:
         """Bytes of one time step of all outputs."""
         return sum(output.frame_bytes for output in self.outputs)
+
+    def computed(self, chunk: int) -> int:
+        """Samples of a chunk that are computed at a time."""
+        return chunk if self.block_bytes is None else min(chunk, max(1, self.block_bytes // self.float_frame))
 
     @property
     def source_block(self) -> int:
@@ -83,6 +89,8 @@ class Plan:
     reasons: dict[str, str]
     #: bytes that the process holds before it starts
     base: int = field(default=0, compare=False)
+    #: bytes that it has held at most so far: compiling takes some hundred MiB for a while
+    reached: int = field(default=0, compare=False)
 
     @property
     def chunks(self) -> int:
@@ -92,7 +100,7 @@ class Plan:
     @property
     def peak(self) -> int:
         """Memory of the whole process that will not be exceeded, bytes."""
-        return self.base + sum(self.bytes.values())
+        return max(self.base + sum(self.bytes.values()), self.reached)
 
     @property
     def keep(self) -> tuple[int, int]:
@@ -102,9 +110,9 @@ class Plan:
         return self.base + fixed + working // 4, working // 4
 
     def to_json(self) -> str:
-        """As text; what belongs to this process (``base``) is left out."""
+        """As text; what belongs to this process (``base``, ``reached``) is left out."""
         table = asdict(self)
-        del table["base"]
+        del table["base"], table["reached"]
         return json.dumps(table, sort_keys=True)
 
     @classmethod
@@ -131,13 +139,17 @@ class Plan:
             rows.append(f"  output    {output.name} ({sizes}) {output.dtype} [{output.units}]{chunks}")
         rows += [f"  memory    {shown_bytes(count):>9}  {what}" for what, count in self.bytes.items()]
         rows += [f"            {shown_bytes(self.base):>9}  held by the process already"]
+        if self.reached > self.base + sum(self.bytes.values()):
+            rows += [f"            {shown_bytes(self.reached):>9}  reached by it before, in compiling for instance"]
         rows += [f"  peak      {shown_bytes(self.peak):>9}  of the whole process"]
         if self.stored:
             rows.append(f"  disk      {shown_bytes(self.disk):>9}  before compression")
         return "\n".join(rows)
 
 
-def make_plan(work: Workload, *, memory: int, chunk: int | None, stored: bool, model: str, base: int) -> Plan:
+def make_plan(
+    work: Workload, *, memory: int, chunk: int | None, stored: bool, model: str, base: int, reached: int = 0
+) -> Plan:
     """Decide.
 
     Parameters
@@ -151,8 +163,8 @@ def make_plan(work: Workload, *, memory: int, chunk: int | None, stored: bool, m
         Whether the result goes to a store.
     model : str
         What the model declares of itself, to be shown.
-    base : int
-        Bytes that the process holds.
+    base, reached : int
+        Bytes that the process holds, and has held at most.
 
     Raises
     ------
@@ -175,6 +187,7 @@ def make_plan(work: Workload, *, memory: int, chunk: int | None, stored: bool, m
         disk=work.output_frame * work.steps + work.coords + work.state + METADATA * (1 + len(work.outputs)),
         reasons={"chunk": why, "model": model},
         base=base,
+        reached=reached,
     )
 
 
@@ -183,9 +196,11 @@ def needs(work: Workload, chunk: int, result: int, stored: bool) -> dict[str, in
     reading = max(chunk, work.source_block)
     ahead = work.raw_frame * ((DEPTH + 1) * chunk + READING * reading)
     behind = work.output_frame * chunk * (DEPTH + 2) if stored else work.output_frame * chunk
+    computed = work.computed(chunk)
+    parts = 0 if computed == chunk else work.output_frame * chunk
     table = {
         "stimulus, as it is read": ahead,
-        "computing": work.float_frame * work.working_arrays * chunk,
+        "computing": work.float_frame * work.working_arrays * computed + parts,
         "outputs on their way": behind,
         "state": work.state * (DEPTH + 3),
         "coordinates": 3 * work.coords,

@@ -16,7 +16,7 @@ from xarray.indexes import RangeIndex
 from convis_xr import dims
 from convis_xr.context import RunContext
 from convis_xr.engine import store as stores
-from convis_xr.engine.memory import Keeper, available_bytes, resident_bytes
+from convis_xr.engine.memory import Keeper, available_bytes, reached_bytes, resident_bytes
 from convis_xr.engine.plan import Plan, Workload, make_plan
 from convis_xr.engine.progress import Progress
 from convis_xr.engine.provenance import provenance
@@ -202,7 +202,9 @@ def _plan(request: Request, chunk: Any, memory: int | str | None, *, stored: boo
     model = f"{type(request.model).__name__}, {footprint}"
     # what the trial has loaded and compiled is held by now
     work = _workload(request, outputs, state)
-    return make_plan(work, memory=limit, chunk=samples, stored=stored, model=model, base=resident_bytes())
+    return make_plan(
+        work, memory=limit, chunk=samples, stored=stored, model=model, base=resident_bytes(), reached=reached_bytes()
+    )
 
 
 def _workload(request: Request, outputs: tuple[OutputFacts, ...], state: int) -> Workload:
@@ -218,6 +220,7 @@ def _workload(request: Request, outputs: tuple[OutputFacts, ...], state: int) ->
         float_frame=pixels * request.dtype.itemsize,
         source_blocks=source_blocks(request.stimulus),
         working_arrays=request.model.working_arrays(names),
+        block_bytes=request.model.block_bytes,
         outputs=outputs,
         state=state,
         coords=int(written),
@@ -247,10 +250,10 @@ def _compute(request: Request, made: Plan, context: RunContext, bar: Progress, k
     axis = request.stimulus.get_axis_num(dims.TIME)
     names = tuple(str(name) for name in request.stimulus.dims)
     stop = block.stop(axis)
-    x = block_to_tensor(block.values, names, device=request.device, dtype=request.dtype)
-    if x.data_ptr() == block.values.ctypes.data:
+    x = block_to_tensor(block.values, names, device=request.device)
+    if x.dtype == request.dtype and x.data_ptr() == block.values.ctypes.data:
         x = x.clone()  # a module that works in place would change the stimulus
-    outputs = request.model.advance(context, x)
+    outputs = request.model.advance(context, x, request.dtype)
     arrays = {fact.name: _values(fact, outputs, stop - block.first) for fact in made.outputs}
     keeper.look()
     bar.step(stop - block.first)

@@ -25,7 +25,13 @@ def output(steps: int, height: int, width: int, dtype: str = "float32") -> Outpu
 
 def workload(steps: int = 100_000, frame: tuple[int, int] = (100, 100), **facts: Any) -> Workload:
     pixels = math.prod(frame)
-    known = {"raw_frame": pixels, "float_frame": 4 * pixels, "source_blocks": None, "working_arrays": 10.0}
+    known = {
+        "raw_frame": pixels,
+        "float_frame": 4 * pixels,
+        "source_blocks": None,
+        "working_arrays": 10.0,
+        "block_bytes": None,
+    }
     known |= {"outputs": (output(steps, *frame),), "state": 4 * pixels, "coords": 0}
     return Workload(steps=steps, **(known | facts))
 
@@ -68,13 +74,13 @@ def test_chunks_of_the_store_are_neither_small_nor_large() -> None:
 
 
 def test_long_chunks_do_not_pay() -> None:
-    assert planned(workload(), 2**40).chunk == planned(workload(), 2**35).chunk == 208
+    assert planned(workload(), 2**40).chunk == planned(workload(), 2**35).chunk == 832
     assert "no faster" in planned(workload()).reasons["chunk"]
 
 
 def test_little_memory_makes_short_chunks() -> None:
     made = planned(workload(), 2**25)
-    assert made.chunk < 208
+    assert made.chunk < 832
     assert "what fits into 32 MiB" in made.reasons["chunk"]
 
 
@@ -101,7 +107,7 @@ def test_json_round_trip() -> None:
     made = cx.plan(Cells(), film(), outputs=["spikes", "current"], store="response.zarr", chunk=7)
     again = Plan.from_json(made.to_json(), made.base)
     assert again == made
-    assert again.peak == made.peak
+    assert again.base == made.base
     assert "base" not in json.loads(made.to_json())
     assert made.at(5).base == 5
 
@@ -121,3 +127,20 @@ def test_a_plan_writes_nothing(tmp_path: Any) -> None:
 def test_disk_need_is_an_upper_bound_of_the_data() -> None:
     made = cx.plan(cx.filters.LowPass(), film(1000), store="x")
     assert made.disk >= film(1000).nbytes
+
+
+def test_a_model_that_works_in_blocks_needs_no_more_for_longer_chunks() -> None:
+    blocks = workload(block_bytes=2**20)
+    assert blocks.computed(1) == 1
+    assert blocks.computed(10_000) == 2**20 // 40_000
+    short, long = (needs(blocks, chunk, 0, stored=True)["computing"] for chunk in (26, 1000))
+    assert long - short < 1.25 * blocks.output_frame * 1000  # the parts of the outputs, before they are joined
+    assert needs(workload(), 1000, 0, stored=True)["computing"] > 30 * short
+
+
+def test_what_the_process_has_reached_before_is_no_less_than_the_peak() -> None:
+    made = make_plan(workload(), memory=2**30, chunk=10, stored=True, model="LowPass", base=10**8, reached=10**12)
+    assert made.peak == 10**12
+    assert "reached by it before" in repr(made)
+    assert made.at(5) == made
+    assert "reached" not in json.loads(made.to_json())

@@ -70,6 +70,7 @@ class Retina(Layer):
     """
 
     start = "first_frame"
+    block_bytes = 2**23
 
     def __init__(
         self,
