@@ -9,7 +9,7 @@ from torch import Tensor
 
 from convis_xr.context import running
 from convis_xr.footprint import Footprint
-from convis_xr.kernels.lif import noisy_lif, random_potential
+from convis_xr.kernels.lif import cells_of, noisy_lif, random_potential
 from convis_xr.kernels.philox import key_of
 from convis_xr.layer import Layer
 from convis_xr.parameters import Parameter, State
@@ -139,5 +139,4 @@ class NoisyLIF(Layer):
         rest = torch.zeros_like(x[:, :, 0])
         if not self.random_init:
             return rest, rest.clone()
-        cells = torch.arange(rest.numel(), device=x.device).view(rest.shape)
-        return random_potential(cells, key=self.key, dtype=x.dtype), rest
+        return random_potential(cells_of(rest.shape, x.device), key=self.key, dtype=x.dtype), rest

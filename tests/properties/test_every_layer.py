@@ -143,26 +143,13 @@ def test_something_comes_out(name: str) -> None:
     assert all(np.ptp(value.astype(float)) > 0 for value in variables(LAYERS[name]()(film(name))).values())
 
 
-@pytest.mark.parametrize("name", [name for name in LAYERS if name not in ("NoisyLIF", "Ganglion", "Retina")])
+@every_layer
 def test_a_batch_is_its_entries_one_by_one(name: str) -> None:
     stimulus = film(name, batch=3)
     together = variables(LAYERS[name]()(stimulus))
     for entry in range(3):
         alone = variables(LAYERS[name]()(stimulus.isel(batch=[entry])))
         assert_same(name, alone, {key: value[[entry]] for key, value in together.items()})
-
-
-@pytest.mark.parametrize("name", ["NoisyLIF", "Ganglion", "Retina"])
-def test_cells_of_a_batch_have_noise_of_their_own(name: str) -> None:
-    one = film(name, batch=1).isel(batch=0)
-    twice = xr.concat([one, one], "batch")
-    for key, value in variables(LAYERS[name]()(twice)).items():
-        assert (value[0] != value[1]).any(), key
-        assert (value[0] == variables_of_entry(name, one)[key]).all(), key
-
-
-def variables_of_entry(name: str, stimulus: xr.DataArray) -> dict[str, np.ndarray]:
-    return variables(LAYERS[name]()(stimulus))
 
 
 @every_layer

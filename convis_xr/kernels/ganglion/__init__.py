@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from ..dispatch import choose
-from ..lif import noisy_lif
+from ..lif import cells_of, noisy_lif
 from ..lif.membrane import Membrane, Source
 from ..nonlinearity import ganglion_nonlinearity
 from ..philox.counters import Key
@@ -71,6 +70,7 @@ def ganglion_spikes(
 
     Examples
     --------
+    >>> import torch
     >>> start = torch.zeros(1, 1, 2, 2)
     >>> counts, _ = ganglion_spikes(torch.ones(1, 1, 1000, 2, 2), (start, start, start), sign=1, transient_tau=0.02,
     ...     transient_weight=0.7, threshold=0.0, baseline=37.0, slope=100.0, g_leak=50.0, noise=0.1,
@@ -86,8 +86,7 @@ def ganglion_spikes(
     transient, low_end = partial_high_pass(seen, low.detach(), number(transient_tau), number(transient_weight), dt)
     current = ganglion_nonlinearity(number(sign) * transient, number(threshold), number(baseline), number(slope))
     if cells is None:
-        batch, channel, _, height, width = x.shape
-        cells = torch.arange(low.numel(), device=x.device).view(batch, channel, height, width)
+        cells = cells_of(low.shape, x.device)
     counts, spiking = noisy_lif(
         current, (membrane_state[0], membrane_state[1]), g_leak=g_leak, noise=noise, refractory_mean=refractory_mean,
         refractory_sd=refractory_sd, dt=dt, key=key, step=step, cells=cells, repeat=repeat,

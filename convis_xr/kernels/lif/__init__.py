@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from types import ModuleType
 
 import torch
@@ -15,7 +16,7 @@ from ..scalars import Scalar, number
 from . import reference, steps
 from .membrane import FINEST, MANY, MOST, NOISE, START, Events, Membrane, Source, overflow
 
-__all__ = ["Events", "noisy_lif", "noisy_lif_times", "random_potential"]
+__all__ = ["Events", "cells_of", "noisy_lif", "noisy_lif_times", "random_potential"]
 
 
 def noisy_lif(
@@ -61,7 +62,7 @@ def noisy_lif(
     step : int
         Absolute index of the first sample.
     cells : Tensor (batch, channel, y, x), int64, optional
-        Index of each cell in the full frame (batch, channel, y, x flattened); by default the input is the full frame.
+        Index of each cell in the full frame; by default the input is the full frame, as of `cells_of`.
     repeat : int
         Number of the trial.
 
@@ -190,6 +191,30 @@ def _in_order(parts: list[Events], device: torch.device) -> Events:
     return Events(cell[order], step[order], offset[order])
 
 
+def cells_of(shape: Sequence[int], device: torch.device | None = None) -> Tensor:
+    """Index of each cell in a full frame, (channel, y, x) flattened.
+
+    The entries of a batch share it, so that each of them fires as it does alone.
+
+    Parameters
+    ----------
+    shape : four int
+        Lengths of batch, channel, y and x.
+    device : torch.device, optional
+
+    Returns
+    -------
+    Tensor (batch, channel, y, x), int64
+
+    Examples
+    --------
+    >>> cells_of((2, 1, 1, 3)).tolist()
+    [[[[0, 1, 2]]], [[[0, 1, 2]]]]
+    """
+    frame = tuple(shape[1:])
+    return torch.arange(math.prod(frame), device=device).view(1, *frame).expand(shape[0], *frame)
+
+
 def random_potential(cells: Tensor, *, key: Key, repeat: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
     """Draw membranes uniformly from (0, 1), for cells that should not start together.
 
@@ -241,8 +266,7 @@ def _reference(
 def _cells(current: Tensor, cells: Tensor | None) -> Tensor:
     if cells is not None or current.dim() != 5:
         return torch.empty(0) if cells is None else cells
-    batch, channel, _, height, width = current.shape
-    return torch.arange(batch * channel * height * width, device=current.device).view(batch, channel, height, width)
+    return cells_of((*current.shape[:2], *current.shape[3:]), current.device)
 
 
 def _check(current: Tensor, state: tuple[Tensor, Tensor], cells: Tensor, membrane: Membrane) -> None:

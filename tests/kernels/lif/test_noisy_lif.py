@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from convis_xr.kernels import dispatch
-from convis_xr.kernels.lif import noisy_lif, noisy_lif_times, random_potential
+from convis_xr.kernels.lif import cells_of, noisy_lif, noisy_lif_times, random_potential
 from convis_xr.kernels.philox import key_of
 from tests.kernels.tolerance import assert_near
 
@@ -88,13 +88,23 @@ def test_any_cut_of_time_gives_the_same_bits(route, data):
 @given(b=st.integers(0, 1), y=st.integers(0, 9), x=st.integers(0, 39))
 def test_a_part_of_the_frame_fires_as_it_does_in_the_whole(route, b, y, x):
     current = lively((2, 2, 4, 10, 40), torch.float32)
-    cells = torch.arange(1600).view(2, 2, 10, 40)
+    cells = cells_of((2, 2, 10, 40))
     part = (slice(b, None), slice(1, 2), slice(y, None), slice(x, None))
     with dispatch.force(route):
         whole, _ = noisy_lif(current, rest(current), **LIVELY)
         piece = current[part[0], part[1], :, part[2], part[3]]
         counts, _ = noisy_lif(piece, rest(piece), **LIVELY, cells=cells[part])
     assert torch.equal(counts, whole[part[0], part[1], :, part[2], part[3]])
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_entries_of_a_batch_fire_as_they_do_alone(route):
+    current = lively((3, 2, 4, 2, 3), torch.float32)
+    with dispatch.force(route):
+        together, _ = noisy_lif(current, rest(current), **LIVELY)
+        alone = [noisy_lif(entry, rest(entry), **LIVELY)[0] for entry in current.split(1)]
+    assert together.any()
+    assert torch.equal(together, torch.cat(alone))
 
 
 def test_scattered_cells_fire_as_they_do_in_the_whole():
@@ -248,7 +258,7 @@ def test_the_given_state_is_not_touched_and_a_gradient_is_cut():
 def test_the_order_in_memory_does_not_matter(route):
     current = lively(dtype=torch.float32)
     state = (current[:, :, 0] / 1000, torch.zeros(2, 2, 3, 5))
-    cells = torch.arange(60).view(2, 2, 3, 5)
+    cells = cells_of((2, 2, 3, 5))
     turned = [part.transpose(-1, -2).contiguous().transpose(-1, -2) for part in (current, *state, cells)]
     with dispatch.force(route):
         counts, end = noisy_lif(current, state, **LIVELY)
