@@ -16,6 +16,7 @@ from xarray.indexes import RangeIndex
 from convis_xr import dims
 from convis_xr.context import RunContext
 from convis_xr.engine import store as stores
+from convis_xr.engine.lock import alone
 from convis_xr.engine.memory import Keeper, available_bytes, reached_bytes, resident_bytes
 from convis_xr.engine.plan import Plan, Workload, make_plan
 from convis_xr.engine.progress import Progress
@@ -135,11 +136,12 @@ def run(
             context = request.context()
             _stream(request, made, context, kept.write, 0, progress)
             return kept.result(request, facts)
-        sink = stores.open_store(store, request, made, facts, resume=resume)
-        if not sink.complete:
-            context = request.context(to_tensors(sink.state) if sink.done else None)
-            _stream(request, sink.plan.at(made.base), context, sink.write, sink.done, progress)
-            sink.finish()
+        with alone(stores.folder_of(store)):
+            sink = stores.open_store(store, request, made, facts, resume=resume)
+            if not sink.complete:
+                context = request.context(to_tensors(sink.state) if sink.done else None)
+                _stream(request, sink.plan.at(made.base), context, sink.write, sink.done, progress)
+                sink.finish()
         return sink.result()
 
 

@@ -91,7 +91,7 @@ def open_store(
     ResumeError
         What is there belongs to another run, or to none.
     """
-    folder = _folder(path)
+    folder = folder_of(path)
     if not os.path.lexists(folder) or checkpoint.is_unmarked(folder):
         return _begin(folder, request, made, facts)
     if not resume:
@@ -136,7 +136,8 @@ def _lay_out(folder: Path, request: Request, mark: Checkpoint) -> Store:
     return Store(folder, request, mark, complete=False)
 
 
-def _folder(path: str | os.PathLike[str]) -> Path:
+def folder_of(path: str | os.PathLike[str]) -> Path:
+    """Where a store lies; a ContractError where that is no place on a disk."""
     text = os.fspath(path)
     if "://" in text or text.endswith(".zip"):
         raise ContractError(explain("store", wanted="a directory", got=text, cure='store="response.zarr"'))
