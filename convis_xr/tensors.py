@@ -47,7 +47,7 @@ def block_to_tensor(
 ) -> torch.Tensor:
     """A block in tensor order (see `convis_xr.dims.ordered`) as a tensor of five axes, cast on the device if at all."""
     index = tuple(slice(None) if dim in names else None for dim in dims.STIMULUS)
-    contiguous = np.ascontiguousarray(block)
+    contiguous = np.ascontiguousarray(block, dtype=block.dtype.newbyteorder("="))  # torch knows no other byte order
     if not contiguous.flags.writeable:
         contiguous = contiguous.copy()
     moved = torch.from_numpy(contiguous[index]).to(get_option("device") if device is None else device)

@@ -67,7 +67,7 @@ def test_gradients_and_memory_are_the_tensors_own() -> None:
     np.testing.assert_array_equal(plain, film)
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "int16", "bool", "float16"])
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "bool", "float16", ">i2", ">f4", ">f8"])
 def test_film_dtypes_are_cast_by_value(dtype: str) -> None:
     film = (_film(("time", "y", "x")) * 200).astype(dtype).assign_attrs(units="1")
     np.testing.assert_array_equal(to_tensor(film)[0, 0], film.astype("float32"))

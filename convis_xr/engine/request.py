@@ -119,6 +119,9 @@ def resolve(
     if initial is not None and state is not None:
         cure = "one of them: a state says by itself what was before the first frame"
         raise ContractError(explain("initial", wanted="no initial= beside state=", got=repr(initial), cure=cure))
+    if state is not None and not isinstance(state, Mapping):
+        cure = "state=result.convis.state"
+        raise ContractError(explain("state", wanted="a dict of tensors", got=type(state).__name__, cure=cure))
     array, scale = _labelled(stimulus, sampling)
     first, last = _part(array, scale, start, stop)
     source = getattr(stimulus, "encoding", {}).get("source")
@@ -255,7 +258,11 @@ def _dtype(model: Layer, dtype: Any, stimulus: np.dtype[Any]) -> torch.dtype:
 
 def _device(model: Layer, device: Any) -> torch.device:
     own = model._device()
-    wanted = own if device is None else torch.device(device)
+    try:
+        wanted = own if device is None else torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        cure = f'device="{own}"'
+        raise ContractError(explain("device", wanted="a device of torch", got=repr(device), cure=cure)) from error
     if next(model.parameters(), None) is not None and (wanted.type, wanted.index or 0) != (own.type, own.index or 0):
         cure = f'model.to("{wanted}"): a run does not move a model that others may share'
         raise ContractError(explain("device", wanted=f"{own}, where the model is", got=str(wanted), cure=cure))

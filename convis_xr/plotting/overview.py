@@ -63,6 +63,10 @@ def plot(data: xr.DataArray | xr.Dataset, mode: str | None = None, **options: An
 
 
 def _one(array: xr.DataArray, mode: str | None, options: dict[str, Any]) -> Any:
+    if not array.size:
+        empty = ", ".join(str(dim) for dim, size in array.sizes.items() if not size)
+        cure = "a part that holds some"
+        raise ContractError(explain("plot", wanted="at least one sample", got=f"none along {empty}", cure=cure))
     if mode is not None:
         show: Any = _MODES[mode]
         return show(array, **options)

@@ -253,6 +253,8 @@ def test_nan_raises_and_says_where_or_is_propagated() -> None:
         ({"outputs": []}, "outputs: wanted names among"),
         ({"dtype": "float16"}, "dtype: wanted float32 or float64, got float16"),
         ({"device": "meta"}, r'device: .*Cure: model\.to\("meta"\)'),
+        ({"device": "gpu"}, "device: wanted a device of torch, got 'gpu'"),
+        ({"state": 3}, "state: wanted a dict of tensors, got int"),
         ({"resume": True}, "resume: wanted a store"),
         ({"initial": "zeros", "state": {}}, "initial: wanted no initial= beside state="),
         ({"sampling": cx.Sampling(dt="1 ms")}, "sampling: wanted a bare array"),

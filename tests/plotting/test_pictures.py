@@ -38,6 +38,13 @@ def column(element: Any, number: int) -> Any:
 # --- lines
 
 
+@pytest.mark.parametrize("mode", [None, "lines", "frames", "matshow"])
+def test_nothing_to_show_is_said(mode: str | None) -> None:
+    empty = cx.stimuli.uniform(10, 4, dt="1 ms", pixel_size="0.1 deg")[:0]
+    with pytest.raises(cx.ContractError, match="plot: wanted at least one sample, got none along time"):
+        plot(empty, mode)
+
+
 def test_lines_show_range_mean_and_cells() -> None:
     data = film()
     area, *cells, mean = lines(data, examples=2)
