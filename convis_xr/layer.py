@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import torch
@@ -206,11 +206,8 @@ class Layer(Module):
         length = x.shape[2]
         if self.block_bytes is not None and not torch.is_grad_enabled():
             length = max(1, self.block_bytes * x.shape[2] // (x.numel() * dtype.itemsize))
-        made = self._in_blocks(context, (part.to(dtype) for part in x.split(length, dim=2)))
+        made = [self._advance(context, part.to(dtype)) for part in x.split(length, dim=2)]
         return made[0] if len(made) == 1 else {name: torch.cat([part[name] for part in made], 2) for name in made[0]}
-
-    def _in_blocks(self, context: RunContext, blocks: Iterator[torch.Tensor]) -> list[dict[str, torch.Tensor]]:
-        return [self._advance(context, block) for block in blocks]
 
     def _advance(self, context: RunContext, x: torch.Tensor) -> dict[str, torch.Tensor]:
         with context.active():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
@@ -361,7 +360,6 @@ def test_gradients_are_finite_where_gain_control_is_off() -> None:
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("outputs", [None, ["bipolar", "parvo_off_current", "parvo_on"], ["opl"]])
 def test_blocks_within_a_chunk_do_not_show(threads: int, outputs: list[str] | None) -> None:
-    """Ganglion cells follow in a thread of their own while the next block is on its way: same bits, same state."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
@@ -373,18 +371,3 @@ def test_blocks_within_a_chunk_do_not_show(threads: int, outputs: list[str] | No
     xr.testing.assert_identical(got.drop_attrs(), wanted.drop_attrs())
     for path, value in wanted.convis.state.items():
         assert torch.equal(got.convis.state[path], value), path
-
-
-def test_an_error_in_the_thread_of_the_ganglion_cells_is_raised() -> None:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    try:
-        retina = Retina()
-        retina.block_bytes = film()[0].nbytes
-        retina.parvo_on.baseline = "1000 kHz"
-        retina.parvo_on.spikes.refractory_mean = "0 s"
-        with pytest.raises(OverflowError, match="fires more than 255 times"):
-            retina.run(film())
-    finally:
-        torch.set_num_threads(before)
-    assert not [thread for thread in threading.enumerate() if "ganglion" in thread.name]

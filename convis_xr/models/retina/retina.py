@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
-from convis_xr.context import RunContext
 from convis_xr.errors import ParameterError, explain
 from convis_xr.footprint import Footprint
 from convis_xr.kernels.scalars import number
@@ -131,51 +128,27 @@ class Retina(Layer):
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """The wanted outputs for luminance (batch, channel, time, y, x)."""
-        return self._ganglia(*self._outer(x))
-
-    def _outer(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """What the ganglion cells get, and the wanted outputs before them."""
         self._warn_of_coarse_steps()
         wanted = self.wanted_outputs
         made: dict[str, Tensor] = {}
+        signal = x
         if self.opl is not None:
-            made |= self.opl.parts(x, wanted)
-            x = made["opl"]
+            made |= self.opl.parts(signal, wanted)
+            signal = made["opl"] if "opl" in wanted else made.pop("opl")
         # A stage that has begun goes on even where it is not wanted: its state would fall behind.
         if self.bipolar is not None and (self._reaches_beyond_opl(wanted) or self.bipolar.potential is not None):
-            x, adaptation = self.bipolar.follow(x, with_adaptation="adaptation" in wanted)
-            made |= {"bipolar": x} | ({} if adaptation is None else {"adaptation": adaptation})
-        return x, {name: value for name, value in made.items() if name in wanted}
-
-    def _ganglia(self, potential: Tensor, made: dict[str, Tensor]) -> dict[str, Tensor]:
-        """All wanted outputs, in their order."""
-        wanted = self.wanted_outputs
+            signal, adaptation = self.bipolar.follow(signal, with_adaptation="adaptation" in wanted)
+            if "bipolar" in wanted:
+                made["bipolar"] = signal
+            if adaptation is not None:
+                made["adaptation"] = adaptation
         for name in self.ganglion_names:
             layer = self._ganglion(name)
             asked = layer.with_begun([stage for stage in STAGES if _variable(name, stage) in wanted])
             if asked:
-                stages = layer.stages(potential, asked)
+                stages = layer.stages(signal, asked)
                 made.update({_variable(name, stage): value for stage, value in stages.items()})
         return {name: made[name] for name in wanted}
-
-    def _in_blocks(self, context: RunContext, blocks: Iterator[Tensor]) -> list[dict[str, Tensor]]:
-        """Ganglion cells are at one block, what precedes them at the next: gain control keeps one thread only."""
-        if torch.get_num_threads() < 2 or torch.is_grad_enabled() or type(self).forward is not Retina.forward:
-            return super()._in_blocks(context, blocks)
-        made: list[Future[dict[str, Tensor]]] = []
-        with ThreadPoolExecutor(1, "convis_xr ganglion cells") as behind:
-            for block in blocks:
-                with context.active():
-                    outer = self._outer(block)
-                if len(made) > 1:
-                    made[-2].result()  # so that no more than two blocks wait
-                made.append(behind.submit(self._behind, context, *outer))
-        return [future.result() for future in made]
-
-    def _behind(self, context: RunContext, potential: Tensor, made: dict[str, Tensor]) -> dict[str, Tensor]:
-        """`_ganglia` in a thread of its own, to which neither the run nor the missing gradient are known."""
-        with context.active(), torch.no_grad():
-            return self._ganglia(potential, made)
 
     def footprint(self, sampling: Sampling) -> Footprint:
         """Stage after stage; ganglion layers side by side."""
