@@ -351,7 +351,7 @@ def _cure(parsed: Any, wanted: Dimension, name: str) -> str:
         return f'say the unit: {name}="{float(parsed.magnitude):g} {unit}"'
     if {"pixel", "css_pixel"} & set(names) and wanted.unit == "degree":
         return f'multiply by the pixel pitch, for instance 3 * 0.05 deg -> {name}="0.15 deg"'
-    if _root(parsed.units) == {"radian": 1, "second": -1}:
+    if _root(parsed.units) == {"radian": 1, "second": -1} and wanted.unit == "Hz":
         return f'an angular frequency is no rate; give {name} in Hz, as "{wanted.example}"'
     return f'{name}="{wanted.example}"'
 

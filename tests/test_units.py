@@ -81,6 +81,10 @@ def test_angular_frequency_is_no_rate(text: str) -> None:
     assert "an angular frequency is no rate; give g_leak in Hz" in _message(text, "rate", "g_leak")
 
 
+def test_no_rate_is_advised_where_a_time_is_wanted() -> None:
+    assert _message("50 rad/s", "time", "tau").endswith('Cure: tau="10 ms".')
+
+
 def test_angular_speed_is_no_frequency() -> None:
     assert "5 deg/s" in _message("5 deg/s", "frequency")
 

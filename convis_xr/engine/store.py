@@ -65,7 +65,14 @@ class Store:
         self._mark.save(self.folder)
 
     def finish(self) -> None:
-        """Keep the final state, say that the store is complete, and take the mark away."""
+        """Keep the final state, say that the store is complete, and take the mark away.
+
+        Raises
+        ------
+        ResumeError
+            Something that was written is gone.
+        """
+        _check_whole(self.folder, self.plan)
         layout.write_state(self.folder, self.state)
         facts = {"plan": self.plan.to_json(), "frames": self._mark.frames}
         attrs = result_attrs(self._mark.facts) | {"convis_xr_run": json.dumps(facts, sort_keys=True)}
@@ -105,6 +112,7 @@ def open_store(
         raise ResumeError(explain("store", wanted="the store of a run", got=f"{folder}, which is none", cure=cure))
     _check_same(folder, mark, facts, request)
     if complete is not None:
+        _check_whole(folder, complete.plan)
         return Store(folder, request, complete, complete=True)
     if mark.done < 0:
         return _lay_out(folder, request, mark)
@@ -166,6 +174,16 @@ def _check_same(folder: Path, mark: Checkpoint, facts: Mapping[str, Any], reques
         wanted = f"the run that {folder} belongs to"
         listed = other[:MOST_SHOWN] + [f"and {len(other) - MOST_SHOWN} more"] * (len(other) > MOST_SHOWN)
         raise ResumeError(explain("resume", wanted=wanted, got=f"another: {'; '.join(listed)}", cure=cure))
+
+
+def _check_whole(folder: Path, made: Plan) -> None:
+    """Zarr reads a chunk whose file is lost as zeros; a run writes every chunk, zeros too."""
+    for name, array in layout.open_arrays(folder, made.outputs).items():
+        lost = array.nchunks - array.nchunks_initialized
+        if lost:
+            got = f"{folder}, where {lost} chunks of {name!r} are lost"
+            cure = "another store=, and a run from the start"
+            raise ResumeError(explain("store", wanted="every chunk that was written", got=got, cure=cure))
 
 
 def _check_disk(folder: Path, needed: int) -> None:

@@ -225,6 +225,16 @@ def test_a_complete_store_is_only_opened(finished: Path) -> None:
     assert tree(finished) == before
 
 
+def test_a_lost_chunk_is_not_read_as_zeros(finished: Path, tmp_path: Path) -> None:
+    name = next(iter(xr.open_zarr(finished).data_vars))
+    shutil.copytree(finished, tmp_path / "whole.zarr")
+    interrupted(tmp_path / "part.zarr")
+    for folder in (tmp_path / "whole.zarr", tmp_path / "part.zarr"):
+        next(path for path in sorted((folder / str(name) / "c").rglob("*")) if path.is_file()).unlink()
+        with pytest.raises(cx.ResumeError, match=f"every chunk that was written, got .* 1 chunks of '{name}' are lost"):
+            run_into(folder, resume=True)
+
+
 def test_resume_of_nothing_begins(finished: Path, tmp_path: Path) -> None:
     run_into(tmp_path / "r.zarr", resume=True)
     (tmp_path / "empty.zarr").mkdir()
