@@ -59,6 +59,7 @@ def _add_run(jobs: Any) -> None:
     run.add_argument("stimulus", type=Path, metavar="STIMULUS", help="zarr, netCDF, npy, film, folder of pictures, inr")
     run.add_argument("output", type=Path, metavar="OUTPUT", help="zarr store to write")
     run.add_argument("--dt", metavar="TIME", help='resample to this time step, each frame held: "1 ms"')
+    run.add_argument("--step", metavar="TIME", help='time step of a file that has none (pictures): "40 ms"')
     run.add_argument("--pixel-size", metavar="ANGLE", help='pixel pitch of a file that has none: "0.05 deg"')
     run.add_argument("--outputs", metavar="NAME,NAME", help="what to keep; by default the spikes of each cell type")
     cut = run.add_mutually_exclusive_group()
@@ -78,7 +79,7 @@ def _demo(arguments: argparse.Namespace) -> None:
 
 def _run(arguments: argparse.Namespace) -> None:
     """Run a retina over a stimulus of any length; the response is written to a zarr store while it is computed."""
-    stimulus = cx.open_stimulus(arguments.stimulus, pixel_size=arguments.pixel_size)
+    stimulus = cx.open_stimulus(arguments.stimulus, dt=arguments.step, pixel_size=arguments.pixel_size)
     if arguments.dt is not None:
         stimulus = cx.io.resample(stimulus, dt=arguments.dt)
     chunk = arguments.chunk

@@ -73,6 +73,15 @@ def test_pixel_size_of_a_file_without(tmp_path: Path) -> None:
     assert xr.open_zarr(tmp_path / "a.zarr").convis.sampling == cx.Sampling(dt="5 ms", pixel_size="0.2 deg")
 
 
+def test_step_of_pictures(film: Path, tmp_path: Path) -> None:
+    cx.io.to_images(cx.open_stimulus(film), tmp_path / "pictures")
+    options = ["--step", "20 ms", "--pixel-size", "0.1 deg"]
+    assert run(tmp_path / "pictures", tmp_path / "pictures.zarr", *options) == 0
+    assert run(film, tmp_path / "film_out.zarr") == 0
+    made, expected = (xr.open_zarr(tmp_path / name).load() for name in ("pictures.zarr", "film_out.zarr"))
+    xr.testing.assert_equal(made, expected)
+
+
 def test_a_store_is_never_written_over(film: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(film, tmp_path / "out.zarr", "--seed", "1") == 0
     before = xr.open_zarr(tmp_path / "out.zarr").compute()
