@@ -238,7 +238,9 @@ def _chunk(work: Workload, memory: int, result: int, stored: bool) -> tuple[int,
     if least > memory:
         block = f" (the stimulus comes in blocks of {work.source_block} frames)" if work.source_block > 1 else ""
         got = f"{shown_bytes(least)} for a chunk of one sample{block}"
-        cure = f'memory="{shown_bytes(1.1 * least)}"' + (", or shorter blocks" if block else "")
+        cure = f'memory="{shown_bytes(1.1 * least)}"' + (
+            ", or shorter blocks (chunk= of open_stimulus and of the generators)" if block else ""
+        )
         raise ContractError(explain("memory", wanted=f"work within {shown_bytes(memory)}", got=got, cure=cure))
     paying = max(1, LARGEST_CHUNK // work.float_frame)
     fitting = _most(lambda chunk: sum(needs(work, chunk, result, stored).values()) <= memory, min(paying, work.steps))

@@ -111,6 +111,8 @@ def resolve(
     """Check every argument of a run that does not concern memory or the store."""
     if not isinstance(model, Layer):
         cure = "a class Model(cx.Layer) that calls the torch module in its forward"
+        if isinstance(model, str):
+            cure = f"cx.models.Retina({model!r})"
         raise ContractError(explain("model", wanted="a convis_xr.Layer", got=type(model).__name__, cure=cure))
     if nan not in NAN_POLICIES:
         raise ContractError(explain("nan", wanted='"raise" or "propagate"', got=repr(nan), cure='nan="raise"'))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import os
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 import xarray as xr
 from xarray.backends import BackendEntrypoint
 
-from convis_xr.errors import FormatError
+from convis_xr.errors import FormatError, explain
 from convis_xr.io.colour import Colour, Gamma
 from convis_xr.io.faults import bad_file, existing, needed
 from convis_xr.io.frames import FrameArray, FrameReader, film_dataset, film_dims
@@ -124,7 +125,21 @@ def find_pictures(source: str | os.PathLike[str]) -> tuple[Path, ...]:
     if not found:
         cure = "check the path; known suffixes: " + " ".join(SUFFIXES)
         raise bad_file(source, "pictures", "none", cure)
-    return tuple(sorted(found, key=natural))
+    paths = tuple(sorted(found, key=natural))
+    _warn_of_gaps(paths)
+    return paths
+
+
+def _warn_of_gaps(paths: tuple[Path, ...]) -> None:
+    """A picture that is missing in a numbered row would let all later ones come too early."""
+    numbers = [int(found[-1]) for path in paths if (found := re.findall(r"\d+", path.stem))]
+    steps = np.diff(numbers)
+    if len(numbers) < len(paths) or not len(steps) or steps.min() < 1 or steps.min() == steps.max():
+        return
+    gap = int(np.flatnonzero(steps > steps.min())[0])
+    got = f"{paths[gap + 1].name} after {paths[gap].name}: the film closes the gap"
+    cure = "put the missing pictures back, or give the parts one by one"
+    warnings.warn(explain("path", wanted="pictures numbered without gaps", got=got, cure=cure), stacklevel=4)
 
 
 def natural(path: Path) -> list[tuple[int, str]]:

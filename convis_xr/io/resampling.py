@@ -24,7 +24,8 @@ from convis_xr.scales import pixel_degrees, step_seconds
 from convis_xr.units import Quantity
 
 #: bytes of a block of the result
-BLOCK_BYTES = 2**24
+BLOCK_BYTES = 2**22
+MOST_BLOCKS = 2**16
 
 
 def resample(
@@ -251,9 +252,10 @@ def _coordinates(
 
 
 def _chunks(resampled: Resampled, axis: int) -> tuple[int, ...]:
-    """Whole pictures, and as many as fit into a block."""
-    frame = resampled.dtype.itemsize * int(np.prod(resampled.shape)) // resampled.shape[axis]
-    length = min(resampled.shape[axis], max(1, BLOCK_BYTES // max(frame, 1)))
+    """Whole pictures, and as many as fit into a block; longer blocks where they would be too many to list."""
+    steps = resampled.shape[axis]
+    frame = resampled.dtype.itemsize * int(np.prod(resampled.shape)) // steps
+    length = min(steps, max(1, BLOCK_BYTES // max(frame, 1), steps // MOST_BLOCKS))
     return tuple(length if place == axis else size for place, size in enumerate(resampled.shape))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from dask.base import tokenize
 
 #: bytes of one block where no chunk is told
-BLOCK_BYTES = 2**25
+BLOCK_BYTES = 2**23
 #: values that are worked on at a time: few enough to stay in the processor's cache
 SLAB_VALUES = 2**19
 

@@ -339,3 +339,8 @@ def test_a_path_and_a_seed_of_words_are_refused() -> None:
         cx.run(Cells(), "film.mp4")
     with pytest.raises(cx.ContractError, match="seed: wanted a whole number, got 'a'"):
         cx.run(Cells(), film(), seed="a")  # type: ignore[arg-type]
+
+
+def test_the_name_of_a_preset_is_no_model() -> None:
+    with pytest.raises(cx.ContractError, match=r"model: wanted .*, got str.*cx.models.Retina\('primate'\)"):
+        cx.run("primate", film())

@@ -130,3 +130,17 @@ class TestBadPictures:
         (tmp_path / "frame9.png").unlink()
         with pytest.raises(FormatError, match=r"frame9\.png: wanted frame 1: a picture.*no file"):
             film.load()
+
+
+def test_a_gap_in_the_numbers_warns(tmp_path):
+    folder = write_pictures(tmp_path / "a", noise(6))
+    (folder / "frame10.png").unlink()
+    with pytest.warns(UserWarning, match=r"path: wanted pictures numbered without gaps, got frame11.png after frame9"):
+        assert open_stimulus(folder, **SCALES).sizes["time"] == 5
+
+
+@pytest.mark.parametrize("names", [("a1", "a3", "a5"), ("a1_2", "b1_2"), ("x", "y"), ("only7",)])
+def test_other_ways_to_number_do_not(tmp_path, names):
+    for name, picture in zip(names, noise(3), strict=False):
+        Image.fromarray(picture).save(tmp_path / f"{name}.png")
+    assert open_stimulus(tmp_path, **SCALES).sizes["time"] == len(names)
