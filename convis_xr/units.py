@@ -9,6 +9,7 @@ import datetime
 import math
 import operator
 import re
+import tokenize
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +27,17 @@ _ODD_TEXT = re.compile(r"[\d.]\s+[\d.]|\.\d*\s*\.|[\d)]\s*(\*\*|\^)|(\*\*|\^)[\s
 #: a text says how much: a unit alone does not mean 1 of it
 _NUMBER = re.compile(r"[\s(+-]*(\d|\.\d|pi\b|nan\b|inf\b)", re.IGNORECASE)
 _LONGEST_TEXT = 100
-#: what pint raises on a text or a unit that it cannot read
-_UNREADABLE = (pint.errors.PintError, ValueError, AssertionError, TypeError, AttributeError, ArithmeticError)
+#: what pint, and Python's tokenizer to which it hands some texts, raise on what they cannot read
+_UNREADABLE = (
+    pint.errors.PintError,
+    tokenize.TokenError,
+    SyntaxError,
+    ValueError,
+    AssertionError,
+    TypeError,
+    AttributeError,
+    ArithmeticError,
+)
 
 
 @dataclass(frozen=True)
@@ -272,10 +282,6 @@ def _parse_text(text: str, wanted: Dimension, name: str) -> Any:
     try:
         return Quantity(_spelled(text))
     except _UNREADABLE as error:
-        raise UnitError(_refusal(text, wanted, name)) from error
-    except Exception as error:  # pint hands some texts to Python's tokenizer, which raises errors of its own
-        if type(error).__module__ not in ("tokenize", "pint.util", "flexparser"):
-            raise
         raise UnitError(_refusal(text, wanted, name)) from error
 
 
