@@ -102,7 +102,7 @@ def open_store(
     if not os.path.lexists(folder) or checkpoint.is_unmarked(folder):
         return _begin(folder, request, made, facts)
     if not resume:
-        cure = "another path, or resume=True to go on with an interrupted run"
+        cure = "another path, or resume=True (--resume) to go on with an interrupted run"
         raise ContractError(explain("store", wanted="a path that does not exist", got=str(folder), cure=cure))
     found = checkpoint.load(folder) if folder.is_dir() else None
     complete = _complete_mark(folder) if found is None else None
