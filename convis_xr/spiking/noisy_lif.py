@@ -7,8 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from convis_xr.events import Events
 from convis_xr.footprint import Footprint
-from convis_xr.kernels.lif import noisy_lif, random_potential
+from convis_xr.kernels.lif import noisy_lif, noisy_lif_times, random_potential
 from convis_xr.parameters import Parameter, State
 from convis_xr.random_layer import RandomLayer
 from convis_xr.sampling import Sampling
@@ -40,7 +41,7 @@ class NoisyLIF(RandomLayer):
     Notes
     -----
     Input: Tensor (batch, channel, time, y, x) of currents in Hz, or DataArray in any unit of rate (without a unit: Hz).
-    Output: spikes per step, uint8, count.
+    Output: spikes per step, uint8, count; ``outputs=["times"]`` of a run gives the exact time of each [s].
     More than 255 in a step raises OverflowError.
 
     Examples
@@ -55,6 +56,7 @@ class NoisyLIF(RandomLayer):
     units_in = "Hz"
     bare_in = True
     units_out = "count"
+    selects = True
     potential: Any
     refractory: Any
 
@@ -82,15 +84,44 @@ class NoisyLIF(RandomLayer):
         self.potential = State(doc="membrane, threshold 1", primed=False)
         self.refractory = State(units="s", doc="what is left of the refractory period", primed=False)
 
-    def forward(self, x: Tensor, cells: Tensor | None = None) -> Tensor:
-        """Spikes (batch, channel, time, y, x), uint8, of currents in Hz.
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Every output that can be asked for."""
+        return ("response", "times")
+
+    def output_units(self, name: str, input_units: str) -> str:
+        """Counts, and times in seconds."""
+        return "s" if name == "times" else "count"
+
+    def forward(self, x: Tensor, cells: Tensor | None = None) -> Tensor | dict[str, Tensor | Events]:
+        """Spikes (batch, channel, time, y, x), uint8, of currents in Hz; a dict where `times` are wanted.
 
         ``cells`` (batch, channel, y, x) are indices in the full frame, where they are not those of the frame of ``x``.
         """
+        if self.selection is not None:
+            cells = self.selection.take(self.cells(x) if cells is None else cells)
+            x = self.selection.take(x)
+        if self.wanted_outputs == ("response",):
+            return self.counts(x, cells)
+        counts, events = self.fire(x, cells)
+        return {name: events if name == "times" else counts for name in self.wanted_outputs}
+
+    def counts(self, x: Tensor, cells: Tensor | None = None) -> Tensor:
+        """Spikes per step (batch, channel, time, y, x), uint8, of currents in Hz, all of them."""
         source = self.source(x, cells)
         counts, state = noisy_lif(x, self.begun(x, source["cells"]), dt=self.dt, **source, **self.constants)
         self.keep(state, x)
         return counts
+
+    def fire(self, x: Tensor, cells: Tensor | None = None) -> tuple[Tensor, Events]:
+        """What `counts` gives, and the spikes one by one."""
+        source = self.source(x, cells)
+        state = self.begun(x, source["cells"])
+        counts, state, found = noisy_lif_times(x, state, dt=self.dt, **source, **self.constants)
+        shape = (x.shape[0], x.shape[1], x.shape[3], x.shape[4])
+        events = Events(found.step - self.next_step, found.offset, found.cell, shape)
+        self.keep(state, x)
+        return counts, events
 
     @property
     def constants(self) -> dict[str, Any]:
