@@ -133,6 +133,8 @@ class Numbers:
     """Cells of a sampled layer, by their numbers in its array."""
 
     numbers: tuple[int, ...]
+    #: length of the mask that they come from, which must be that of the array
+    of: int | None = None
 
     @property
     def hull(self) -> None:

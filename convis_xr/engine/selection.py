@@ -127,18 +127,14 @@ def _cells(array: xr.DataArray, cells: Any) -> Pixels | Numbers:
     values = _plain(cells)
     if values.size == 0:
         raise ContractError(explain("cells", wanted=_CELLS, got="none", cure="cells=[(3, 5)]"))
+    mask = len(values) if values.dtype.kind == "b" and values.ndim == 1 else None
     if values.dtype.kind == "b":
-        if values.ndim == 2 and values.shape != frame:
-            got, cure = f"a mask of shape {values.shape}", "a mask over the whole frame"
-            raise ContractError(explain("cells", wanted=f"a mask of shape {frame}", got=got, cure=cure))
-        values = np.argwhere(values) if values.ndim == 2 else np.flatnonzero(values)
-        if not len(values):
-            raise ContractError(explain("cells", wanted="a cell at least", got="a mask of none", cure="cells=[(3, 5)]"))
+        values = _where(values, frame)
     if values.dtype.kind not in "iu" or values.ndim > 2 or (values.ndim == 2 and values.shape[1] != 2):
         got = f"{values.dtype} of shape {values.shape}"
         raise ContractError(explain("cells", wanted=_CELLS, got=got, cure='cells=[(3, 5)], or [("0.1 deg", "0 deg")]'))
     if values.ndim < 2:
-        return _numbers(values.reshape(-1))
+        return _numbers(values.reshape(-1), mask)
     return _pixels(values, frame)
 
 
@@ -171,6 +167,17 @@ def _plain(cells: Any) -> np.ndarray[Any, Any]:
         raise ContractError(explain("cells", wanted=_CELLS, got=repr(cells), cure="cells=[(3, 5)]")) from None
 
 
+def _where(mask: np.ndarray[Any, Any], frame: tuple[int, int]) -> np.ndarray[Any, Any]:
+    """Numbers or pixels that a mask marks."""
+    if mask.ndim == 2 and mask.shape != frame:
+        got, cure = f"a mask of shape {mask.shape}", "a mask over the whole frame"
+        raise ContractError(explain("cells", wanted=f"a mask of shape {frame}", got=got, cure=cure))
+    found = np.argwhere(mask) if mask.ndim != 1 else np.flatnonzero(mask)
+    if not len(found):
+        raise ContractError(explain("cells", wanted="a cell at least", got="a mask of none", cure="cells=[(3, 5)]"))
+    return found
+
+
 def _nearest(array: xr.DataArray, positions: Floats, frame: tuple[int, int]) -> Pixels:
     if positions.ndim != 2 or positions.shape[1] != 2 or not len(positions):
         got, cure = f"positions of shape {positions.shape}", 'cells=[("0.1 deg", "-0.2 deg")]'
@@ -199,11 +206,11 @@ def _pixels(index: np.ndarray[Any, Any], frame: tuple[int, int]) -> Pixels:
     return Pixels(tuple(index[:, 0].tolist()), tuple(index[:, 1].tolist()))
 
 
-def _numbers(index: np.ndarray[Any, Any]) -> Numbers:
+def _numbers(index: np.ndarray[Any, Any], mask: int | None) -> Numbers:
     if (index < 0).any():
         got = str(index[index < 0][0])
         raise ContractError(explain("cells", wanted="numbers of cells from 0 on", got=got, cure="cells=[0, 1]"))
-    return Numbers(tuple(index.tolist()))
+    return Numbers(tuple(index.tolist()), mask)
 
 
 def _degrees(array: xr.DataArray, name: str) -> tuple[Floats, float]:
