@@ -10,11 +10,12 @@ import numpy as np
 import xarray as xr
 
 from convis_xr import dims
-from convis_xr.errors import ContractError, explain
+from convis_xr.errors import ContractError, UnitError, explain
 from convis_xr.footprint import Footprint
+from convis_xr.sampling import dequantified
 from convis_xr.scales import whole
 from convis_xr.selection import Box, Numbers, Pixels, Selection
-from convis_xr.units import DIMENSIONS, factor, is_bare, magnitude, quantity
+from convis_xr.units import DIMENSIONS, factor, has_dimension, is_bare, magnitude, unit_of
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -141,17 +142,26 @@ def _cells(array: xr.DataArray, cells: Any) -> Pixels | Numbers:
 def _placed(cells: Any) -> Floats | None:
     """Positions (cell, (y, x)) in degrees, where that is what came."""
     if isinstance(cells, xr.Dataset | xr.DataArray):
+        cells = dequantified(cells)
         both = [cells[name] for name in dims.SPACE if name in cells.coords or name in getattr(cells, "data_vars", ())]
         if len(both) == 2 and both[0].ndim == 1 and both[0].dims == both[1].dims:
-            return np.stack([np.asarray(quantity(one, "angle", "cells").to("degree").magnitude) for one in both], 1)
-        if isinstance(cells, xr.Dataset) or ("units" not in cells.attrs and cells.dtype.kind in "iub"):
+            return np.stack([_angles(one) for one in both], 1)
+        if isinstance(cells, xr.Dataset):
             return None
-    has_units = hasattr(cells, "units") or (isinstance(cells, xr.DataArray) and "units" in cells.attrs)
-    if has_units:
-        return np.asarray(quantity(cells, "angle", "cells").to("degree").magnitude, np.float64)
-    if isinstance(cells, list | tuple) and any(not is_bare(one) for pair in cells for one in _pair(pair)):
+    if not isinstance(cells, list | tuple):
+        return None if isinstance(cells, str) or is_bare(cells) else _angles(cells)
+    if any(not is_bare(one) for pair in cells for one in _pair(pair)):
         return np.array([[magnitude(one, "angle", "cells") for one in _pair(pair)] for pair in cells])
     return None
+
+
+def _angles(values: Any) -> Floats:
+    """An array with a unit, in degrees."""
+    units, wanted = unit_of(values, "cells"), DIMENSIONS["angle"]
+    if not has_dimension(units, "angle"):
+        cure = 'cells=[("0.1 deg", "-0.2 deg")]'
+        raise UnitError(explain("cells", wanted=wanted.wanted, got=f"an array in {units}", cure=cure))
+    return np.asarray(getattr(values, "magnitude", values), np.float64) * factor(units, wanted.unit, "cells")
 
 
 def _pair(pair: Any) -> Sequence[Any]:
