@@ -42,8 +42,8 @@ def pitch_of(labelled: Any) -> Pair | None:
     """The pixel pitch (y, x) [degree] of what has coordinates in space, as far as they tell; else None."""
     if position_of(labelled) is None:
         return None
-    within = labelled[list(dims.SPACE)] if hasattr(labelled, "data_vars") else labelled.isel(_first_of_others(labelled))
-    return Sampling.of(within).pixel_deg
+    others = {str(dim): 0 for dim in labelled.dims if dim not in dims.SPACE}
+    return Sampling.of(upright(labelled).isel(others)).pixel_deg
 
 
 def check_pitch(pitch: Pair | None, sampling: Sampling, who: str) -> None:
@@ -104,7 +104,3 @@ def degrees(position: Any, name: str) -> Pair:
 def _degrees(coordinate: Any, value: float) -> float:
     name = str(coordinate.name)
     return magnitude(Quantity(value, unit_of(coordinate, name)), "angle", name)
-
-
-def _first_of_others(labelled: Any) -> dict[str, int]:
-    return {str(dim): 0 for dim in labelled.dims if dim not in dims.SPACE}
