@@ -52,6 +52,7 @@ CASES = [
     Case("NLSquare", lambda: cx.filters.NLSquare(1.5, -0.6)),
     Case("PartialHighPass", lambda: cx.filters.PartialHighPass("7 ms", 0.8)),
     Case("RF", lambda: cx.filters.RF(2, 2, (5, 3, 4)), rounding=True),
+    Case("RF at a place", lambda: cx.filters.RF(2, 1, (3, 2, 2), placement=("0.1 deg", "-0.1 deg")), rounding=True),
     Case("SpaceTimeLowPass", lambda: cx.filters.SpaceTimeLowPass("0.15 deg", "7 ms", 1)),
     Case("Sum of three", lambda: cx.filters.Sum(), inputs=3),
     Case("Sum over space and channels", lambda: cx.filters.Sum(("channel", "y", "x")), inputs=2, rounding=True),
