@@ -11,6 +11,7 @@ from scipy.signal import lfilter
 import convis_xr as cx
 from convis_xr.filters import Conv3d, SmoothConv
 from convis_xr.filters.kernels import log_splines
+from tests.agreement import Agreement, relative
 
 RNG = np.random.default_rng(6)
 
@@ -42,14 +43,14 @@ def test_it_is_the_convolution_with_its_effective_kernel(make: type[SmoothConv],
     assert response.attrs["units"] == "Hz"
 
 
-def test_the_components_of_a_chain_are_scipys() -> None:
+def test_the_components_of_a_chain_are_scipys(agreement: Agreement) -> None:
     components = chain().components("80 ms", dt="2 ms")
     assert components.dims == ("component", "time")
     wanted = np.eye(1, 40)[0]
     for row, tau in zip(components.values, (3e-3, 4e-3, 0.0, 6e-3), strict=True):
         c = np.exp(-2e-3 / tau) if tau else 0.0
         wanted = lfilter([1 - c], [1, -c], wanted)
-        np.testing.assert_allclose(row, wanted, atol=1e-12)
+        agreement("SmoothConv: components", "scipy.signal.lfilter", "relative L2", relative(row, wanted), within=1e-12)
 
 
 def test_by_default_all_of_a_component_is_shown() -> None:

@@ -13,6 +13,7 @@ from scipy.stats import gamma, nbinom
 from convis_xr.kernels.dispatch import force
 from convis_xr.kernels.gamma import gamma_weights, lags_needed
 from convis_xr.kernels.recursion import gamma_low_pass
+from tests.agreement import Agreement, relative
 from tests.kernels.tolerance import assert_near
 
 CASES = [(0.01, 0, 0.001, 60), (0.03, 1, 0.002, 5), (0.02, 4, 0.001, 200), (0.005, 16, 0.01, 3), (0.0, 2, 0.001, 4)]
@@ -27,16 +28,18 @@ def test_closed_form_is_the_definition(tau: float, n: int, dt: float, length: in
 
 
 @every_case
-def test_the_definition_is_scipys_filter_and_distribution(tau: float, n: int, dt: float, length: int) -> None:
+def test_the_definition_is_scipys_filter_and_distribution(
+    tau: float, n: int, dt: float, length: int, agreement: Agreement
+) -> None:
     with force("reference"):
         got = gamma_weights(tau, n, dt, length).numpy()
     c = math.exp(-max(n, 1) * dt / tau) if tau else 0.0
     wanted = np.eye(1, length)[0]
     for _ in range(n + 1):
         wanted = lfilter([1 - c], [1, -c], wanted)
-    np.testing.assert_allclose(got, wanted / wanted.sum(), rtol=1e-10, atol=1e-14)
+    agreement("gamma kernel", "scipy.signal.lfilter", "relative L2", relative(got, wanted / wanted.sum()), within=1e-12)
     mass = nbinom.pmf(np.arange(length), n + 1, 1 - c)
-    np.testing.assert_allclose(got, mass / mass.sum(), rtol=1e-9, atol=1e-14)
+    agreement("gamma kernel", "scipy.stats.nbinom", "relative L2", relative(got, mass / mass.sum()), within=1e-10)
 
 
 def test_it_is_what_the_recursion_answers() -> None:
