@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import convis_xr as cx
 from convis_xr.models.retina import OPL, Bipolar, BipolarConfig, Ganglion, GanglionConfig, OPLConfig
+from convis_xr.models.retina.cells import SquareArray
 from tests.properties.cases.case import Case
 
 
@@ -13,12 +14,18 @@ def _retina(**options: object) -> cx.Layer:
     return retina
 
 
+def _sampled(pool: str) -> GanglionConfig:
+    return GanglionConfig("on", cells=SquareArray("7/deg"), pooling_sigma=pool)
+
+
 CASES = [
     Case("OPL", lambda: OPL(OPLConfig(center_n=1))),
     Case("Bipolar", lambda: Bipolar(BipolarConfig(adaptation_gain="80 Hz"))),
     Case("Bipolar, no gain control", lambda: Bipolar()),
     Case("Ganglion", lambda: Ganglion(GanglionConfig("on", pooling_sigma="0.1 deg")), smooth=False, close=False),
     Case("Ganglion, current", lambda: Ganglion(GanglionConfig("off", sign=-1), spikes=False)),
+    Case("Ganglion, sampled", lambda: Ganglion(_sampled("0 deg")), smooth=False, close=False),
+    Case("Ganglion, sampled current of a pool", lambda: Ganglion(_sampled("0.05 deg"), spikes=False)),
     Case("Retina", lambda: _retina(), smooth=False, close=False),
     Case("Retina, currents", lambda: _retina(preset="primate", spikes=False)),
 ]
