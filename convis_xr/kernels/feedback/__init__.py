@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from ..dispatch import choose
@@ -39,6 +38,7 @@ def feedback(x: Tensor, past: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
 
     Examples
     --------
+    >>> import torch
     >>> x = torch.tensor([1.0, 0.0, 0.0, 0.0]).view(1, 1, 4, 1, 1)
     >>> y, past = feedback(x, torch.zeros(1, 1, 1, 1, 1), torch.tensor([[0.5]]))
     >>> y.flatten()
@@ -65,6 +65,7 @@ def rest(frame: Tensor, weight: Tensor) -> Tensor:
 
     Examples
     --------
+    >>> import torch
     >>> rest(torch.ones(1, 1, 1, 1), torch.tensor([[0.5, 0.5]])).flatten()
     tensor([0.5000, 0.5000])
     """
