@@ -13,6 +13,7 @@ from torch import Tensor
 from convis_xr import dims
 from convis_xr.contract import AXES
 from convis_xr.errors import ParameterError, explain
+from convis_xr.filters.geometry import upright
 from convis_xr.footprint import Footprint
 from convis_xr.kernels.convolution import causal_convolution
 from convis_xr.layer import Layer
@@ -176,7 +177,7 @@ class Conv2d(Conv3d):
 def five_axes(weight: Any, present: Tensor) -> Tensor:
     """A weight given in any of the usual forms as (out, in, lag, y, x)."""
     if hasattr(weight, "dims"):
-        weight = _upright(weight.transpose(*[dim for dim in dims.STIMULUS if dim in weight.dims]))
+        weight = upright(weight.transpose(*[dim for dim in dims.STIMULUS if dim in weight.dims]))
         index = tuple(slice(None) if dim in weight.dims else None for dim in dims.STIMULUS)
         return torch.as_tensor(np.array(weight.values, order="C"))[index].to(present.device)
     array = weight if isinstance(weight, Tensor) else np.array(weight, order="C")  # torch takes no backward strides
@@ -188,14 +189,6 @@ def five_axes(weight: Any, present: Tensor) -> Tensor:
         raise ParameterError(explain("weight", wanted="1 to 5 axes", got=f"shape {tuple(tensor.shape)}", cure=cure))
     index = tuple(slice(None) if dim in AXES[tensor.ndim] else None for dim in dims.STIMULUS)
     return tensor[index]
-
-
-def _upright(weight: Any) -> Any:
-    """Labelled weights with row 0 on top and column 0 on the left, as films are read."""
-    for dim, falls in ((dims.Y, True), (dims.X, False)):
-        if dim in weight.coords and weight.sizes[dim] > 1 and bool(weight[dim][0] > weight[dim][-1]) != falls:
-            weight = weight.isel({dim: slice(None, None, -1)})
-    return weight
 
 
 def check_channels(x: Tensor, weight: Tensor) -> None:
