@@ -103,15 +103,16 @@ class Feedback(Layer):
         return y
 
     def footprint(self, sampling: Sampling) -> Footprint:
-        """A loop never surely forgets; no reach in space."""
-        return Footprint(memory=math.inf if bool((self.weight.detach() != 0).any()) else 0)
+        """A loop never surely forgets; no reach in space. Where channels have loops of their own, none may be cut off."""
+        closed = bool((self.weight.detach() != 0).any())
+        return Footprint(memory=math.inf if closed else 0, mixes_channels=self.weight.shape[0] > 1)
 
     def _start(self, x: Tensor, weight: Tensor) -> Tensor:
         frame = self.start_frame(x)
-        if bool((frame != 0).any()) and bool((1 + weight.detach().sum(1) <= 0).any()):
-            wanted, got = "weights of more than -1 in sum", f"{float(weight.detach().sum(1).min()):g}"
-            raise ContractError(explain("weight", wanted=wanted, got=got, cure='initial="zeros"'))
-        return rest(frame, weight) if bool((frame != 0).any()) else self._nothing(frame, weight)
-
-    def _nothing(self, frame: Tensor, weight: Tensor) -> Tensor:
-        return frame.unsqueeze(2).expand(-1, -1, weight.shape[1], -1, -1).contiguous()
+        if not bool((frame != 0).any()):
+            return frame.unsqueeze(2).expand(-1, -1, weight.shape[1], -1, -1).contiguous()
+        least = float(weight.detach().sum(1).min())
+        if least <= -1:
+            wanted, cure = "weights of more than -1 in sum, to start at rest", 'initial="zeros"'
+            raise ContractError(explain("weight", wanted=wanted, got=f"{least:g}", cure=cure))
+        return rest(frame, weight)
