@@ -103,7 +103,7 @@ class Feedback(Layer):
         return y
 
     def footprint(self, sampling: Sampling) -> Footprint:
-        """A loop never surely forgets; no reach in space. Where channels have loops of their own, none may be cut off."""
+        """A loop never surely forgets; no reach in space. Loops of their own keep the channels together."""
         closed = bool((self.weight.detach() != 0).any())
         return Footprint(memory=math.inf if closed else 0, mixes_channels=self.weight.shape[0] > 1)
 

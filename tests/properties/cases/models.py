@@ -52,7 +52,9 @@ def _nested() -> cx.Layer:
     """Containers within containers, and models within them."""
     pathways = cx.models.Parallel(
         on=cx.models.LN((3, 3, 3), nonlinearity="softplus", in_channels=2),
-        off=cx.models.Sequential(cx.filters.GammaLowPass("5 ms", 1), cx.models.LNLN((2, 2, 2), in_channels=2)),
+        off=cx.models.Sequential(
+            cx.filters.GammaLowPass("5 ms", 1), cx.models.LNLN((2, 2, 2), True, "tanh", in_channels=2)
+        ),
         combine="sum",
     )
     return cx.models.Sequential(cx.filters.LowPass("7 ms"), pathways, cascade=cx.models.LNCascade(1, (3, 3, 3), "tanh"))
@@ -102,7 +104,7 @@ CASES = [
             fast=cx.filters.LowPass("3 ms"), slow=cx.filters.LowPass("9 ms"), mode="parallel", combine="none"
         ),
     ),
-    Case("Sequential, nested", _nested, rounding=True),
+    Case("Sequential, nested", _nested, rounding=True, spreads=True),
     Case(
         "Parallel",
         lambda: cx.models.Parallel(
