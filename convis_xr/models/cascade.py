@@ -42,8 +42,9 @@ class LNCascade(Layer):
     A linear part that is None is left out. A nonlinearity that is None is the cascade's own, ``nonlinearity``, and not
     the identity; ``"identity"`` leaves it out.
 
-    Input: Tensor (batch, channel, time, y, x) or DataArray. Output: dimensionless; frame and channels are those of the
-    last stage. Functions are taken to treat each value on its own.
+    Input: Tensor (batch, channel, time, y, x) or DataArray. Output: dimensionless, or counts of a spiking nonlinearity;
+    frame and channels are those of the last stage. Linear parts bring numbers into the unit that their nonlinearity
+    counts in. Functions are taken to treat each value on its own.
 
     Examples
     --------
@@ -98,6 +99,11 @@ class LNCascade(Layer):
             x = x if linear is None else one_output(linear(x), f"linearities[{stage}]", x)
             x = one_output(nonlinear(x), f"nonlinearities[{stage}]", x)
         return x
+
+    def output_units(self, name: str, input_units: str) -> str:
+        """Dimensionless, unless the last nonlinearity is a layer that gives a unit: counts of a spiking cell."""
+        last = self._stages()[-1][1] if self._stages() else None
+        return last.output_units(last.default_outputs[0], "1") if isinstance(last, Layer) else "1"
 
     def footprint(self, sampling: Sampling) -> Footprint:
         """Stage after stage."""
