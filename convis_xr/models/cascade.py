@@ -13,7 +13,7 @@ from convis_xr.footprint import Footprint
 from convis_xr.layer import Layer
 from convis_xr.models.containers import List
 from convis_xr.models.nonlinearity import Function, footprint_of, nonlinearity_of
-from convis_xr.models.parts import one_output
+from convis_xr.models.parts import one_output, part_of
 from convis_xr.sampling import Sampling
 
 
@@ -88,8 +88,10 @@ class LNCascade(Layer):
             Its nonlinearity; None: that of the cascade.
         """
         made = Conv3d(1, 1, self.kernel_size, self.bias) if isinstance(linear, str) and linear == "default" else linear
-        self.linearities.append(made)
-        self.nonlinearities.append(nonlinear)
+        # both are checked before either is added
+        parts = part_of(made, "linear"), part_of(nonlinear, "nonlinear")
+        self.linearities.append(parts[0])
+        self.nonlinearities.append(parts[1])
 
     def forward(self, x: Tensor) -> Tensor:
         """Response to (batch, channel, time, y, x)."""

@@ -181,10 +181,8 @@ class Container(Layer):
                 if said == name
             )
             made = _unit_by_name(owner, own, unit)
-        elif callable(self.combine):
-            made = "1"
         else:
-            made = unit_of_all([unit_after(part, unit) for part in parts.values()], self.combine)
+            made = self._unit_of_combination([unit_after(part, unit) for part in parts.values()])
         return made  # type: ignore[return-value]
 
     def footprint(self, sampling: Sampling) -> Footprint:
@@ -239,6 +237,13 @@ class Container(Layer):
 
     def _gives_several(self, part: torch.nn.Module) -> bool:
         return isinstance(part, Layer) and part.output_names != ("response",)
+
+    def _unit_of_combination(self, units: list[str | None]) -> str | None:
+        if isinstance(self.combine, str):
+            return unit_of_all(units, self.combine)
+        # a layer that keeps the unit of its inputs wants them all to be in one
+        own = unit_after(self.combine, None) if isinstance(self.combine, Layer) else "1"
+        return unit_of_all(units, "sum") if own is None else own
 
     def _ask(self, part: torch.nn.Module, outputs: tuple[str, ...]) -> None:
         """Let a part give these outputs in this run."""

@@ -87,7 +87,7 @@ class McIntosh(Layer):
         super().__init__()
         self.layer1 = Conv3d(in_channels, layer1_channels, kernel_size)
         self.layer2 = Conv3d(layer1_channels, layer2_channels, kernel_size_2)
-        if readout == "pixel":
+        if readout == "pixel" and frame is None:
             self.readout = Conv3d(layer2_channels, out_channels, (1, 1, 1))
         elif readout == "all" and frame is not None:
             self.readout = RF(layer2_channels, out_channels, (1, *frame))

@@ -8,12 +8,13 @@ import torch
 from scipy import signal
 
 import convis_xr as cx
+from tests.agreement import Agreement, relative
 from tests.models.oracle import convolved, random_film, relu, softplus, weighed
 
 RNG = np.random.default_rng(5)
 
 
-def test_any_stages_in_a_row() -> None:
+def test_any_stages_in_a_row(agreement: Agreement) -> None:
     film = random_film()
     model = cx.models.LNCascade(n=1, kernel_size=(3, 3, 2), nonlinearity="softplus").double()
     model.add_layer(cx.filters.LowPass("4 ms"), lambda x: x**2)
@@ -28,7 +29,8 @@ def test_any_stages_in_a_row() -> None:
     values = softplus(convolved(film.values, kernel))
     values = np.tanh(signal.lfilter([1 - decay], [1, -decay], values, axis=0) ** 2)
     wanted = softplus(convolved(weighed(values, field)[:, None, None], last))
-    np.testing.assert_allclose(model(film).values, wanted, rtol=1e-9, atol=1e-11)
+    against = "scipy.ndimage.convolve, scipy.signal.lfilter and numpy"
+    agreement("LNCascade", against, "relative L2", relative(model(film), wanted), within=1e-12)
 
 
 def test_parts_may_be_exchanged_and_left_out() -> None:
@@ -69,6 +71,10 @@ def test_what_is_no_cascade() -> None:
     with pytest.raises(cx.ParameterError, match="nonlinearity: wanted"):
         cx.models.LNCascade(nonlinearity="cube")
     model = cx.models.LNCascade()
+    for wrong in ({"linear": 5}, {"nonlinear": "cube"}):
+        with pytest.raises(cx.ParameterError, match="linear: wanted a layer"):
+            model.add_layer(**wrong)
+        assert (len(model.linearities), len(model.nonlinearities)) == (0, 0)
     model.add_layer(cx.models.Retina("primate"))
     with pytest.raises(cx.ContractError, match=r"linearities\[0\]: wanted a part with one output"):
         model(random_film().assign_attrs(valid_range=(0, 1)))

@@ -309,6 +309,7 @@ def test_units_of_combinations() -> None:
         cx.units.factor(models.Parallel(*copy.deepcopy(two), combine="product")(film).attrs["units"], "Hz^2", "") == 1
     )
     assert models.Parallel(*copy.deepcopy(two), combine=torch.add)(film).attrs["units"] == "1"
+    assert models.Parallel(*copy.deepcopy(two), combine=filters.Sum())(film).attrs["units"] == "Hz"
     with pytest.raises(cx.ContractError, match="combine: wanted outputs in one unit, got Hz, 1"):
         models.Parallel(filters.LowPass(), models.LN((1, 1, 1), in_channels=2))(film)
 

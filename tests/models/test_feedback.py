@@ -9,6 +9,7 @@ import xarray as xr
 from scipy import signal
 
 import convis_xr as cx
+from tests.agreement import Agreement, relative
 from tests.models.oracle import random_film
 
 WEIGHT = np.array([0.4, 0.0, -0.2, 0.1])
@@ -20,10 +21,10 @@ def loop(weight: np.ndarray = WEIGHT, **options: int) -> cx.models.Feedback:
     return made
 
 
-def test_it_is_a_recursive_filter() -> None:
+def test_it_is_a_recursive_filter(agreement: Agreement) -> None:
     film = random_film()
     wanted = signal.lfilter([1.0], [1.0, *WEIGHT], film.values, axis=0)
-    np.testing.assert_allclose(loop()(film), wanted, rtol=1e-10, atol=1e-12)
+    agreement("feedback loop", "scipy.signal.lfilter", "relative L2", relative(loop()(film), wanted), within=1e-12)
 
 
 def test_channels_may_have_loops_of_their_own() -> None:

@@ -7,6 +7,7 @@ import pytest
 from scipy import signal
 
 import convis_xr as cx
+from tests.agreement import Agreement, relative
 from tests.models.oracle import convolved, mixed, random_film, relu, softplus, weighed
 
 RNG = np.random.default_rng(4)
@@ -28,7 +29,7 @@ def late(values: np.ndarray, steps: int) -> np.ndarray:
     return np.concatenate([np.zeros((steps, *values.shape[1:])), values])[: len(values)]
 
 
-def test_by_filters_of_scipy() -> None:
+def test_by_filters_of_scipy(agreement: Agreement) -> None:
     film = random_film()
     kernels = RNG.normal(size=(2, 3, 3, 2))
     model = model_of(delay="4 ms", nonlinearity="softplus")
@@ -36,10 +37,11 @@ def test_by_filters_of_scipy() -> None:
     model.conv2.set_weight(kernels[1])
     first = late(looped(softplus(convolved(film.values, kernels[0])), LOOPS[0]), 4)
     wanted = looped(softplus(convolved(first, kernels[1])), LOOPS[1])
-    np.testing.assert_allclose(model(film), wanted, rtol=1e-9, atol=1e-11)
+    against = "scipy.ndimage.convolve and scipy.signal.lfilter"
+    agreement("LNFDLNF", against, "relative L2", relative(model(film), wanted), within=1e-12)
 
 
-def test_by_a_plain_loop_over_time() -> None:
+def test_by_a_plain_loop_over_time(agreement: Agreement) -> None:
     """One pixel, kernels of one sample: everything by hand, with a delay between samples."""
     values = RNG.normal(size=30)
     model = cx.models.LNFDLNF((1, 1, 1), feedback_length=2, bias=False, delay="2.5 ms").double()
@@ -54,7 +56,7 @@ def test_by_a_plain_loop_over_time() -> None:
         y[k] = max(-2.0 * v, 0) + 0.2 * y[k - 1] - 0.5 * y[k - 2]
     film = cx.as_stimulus(values, dt="1 ms", units="1")
     assert y.any()
-    np.testing.assert_allclose(model(film), y[2:], rtol=1e-10, atol=1e-12)
+    agreement("LNFDLNF", "plain loops", "relative L2", relative(model(film), y[2:]), within=1e-12)
 
 
 def test_pixels_may_have_delays_of_their_own() -> None:
@@ -72,7 +74,7 @@ def test_pixels_may_have_delays_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("population", [True, False])
-def test_a_sum_over_space_in_the_second_stage(population: bool) -> None:
+def test_a_sum_over_space_in_the_second_stage(population: bool, agreement: Agreement) -> None:
     film = random_film()
     kernel, pool = RNG.normal(size=(3, 3, 2)), RNG.random((1, 3, 2))
     model = model_of(cx.models.LNFDSNF, population=population)
@@ -81,7 +83,8 @@ def test_a_sum_over_space_in_the_second_stage(population: bool) -> None:
     first = looped(relu(convolved(film.values, kernel)), LOOPS[0])
     summed = convolved(first, pool) if population else weighed(first, pool)
     made = model(film).values if population else model(film).values.ravel()
-    np.testing.assert_allclose(made, looped(relu(summed), LOOPS[1]), rtol=1e-9, atol=1e-11)
+    against = "scipy.ndimage.convolve and scipy.signal.lfilter"
+    agreement("LNFDSNF", against, "relative L2", relative(made, looped(relu(summed), LOOPS[1])), within=1e-12)
 
 
 def test_channels() -> None:

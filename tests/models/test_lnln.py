@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 import convis_xr as cx
+from tests.agreement import Agreement, relative
 from tests.models.oracle import mixed, random_film, relu, softplus, weighed
 
 RNG = np.random.default_rng(3)
 
 
 @pytest.mark.parametrize("kind", [cx.models.LNLN, cx.models.LNLNLN, cx.models.LNLNLNLN])
-def test_stage_after_stage(kind: type[cx.models.LNLN]) -> None:
+def test_stage_after_stage(kind: type[cx.models.LNLN], agreement: Agreement) -> None:
     film = random_film(shape=(2, 15, 6, 7))
     model = kind((3, 2, 3), nonlinearity="softplus", in_channels=2, out_channels=2, hidden_channels=3).double()
     signal = film.values
@@ -24,7 +25,8 @@ def test_stage_after_stage(kind: type[cx.models.LNLN]) -> None:
         conv.set_weight(weight)
         conv.bias = bias
         signal = softplus(mixed(signal, weight) + bias[:, None, None, None])
-    np.testing.assert_allclose(model(film), signal, rtol=1e-9, atol=1e-11)
+    error = relative(model(film), signal)
+    agreement(kind.__name__, "scipy.ndimage.convolve and numpy", "relative L2", error, within=1e-12)
 
 
 def test_one_cell_pools_subunits() -> None:

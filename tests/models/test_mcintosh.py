@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 import convis_xr as cx
+from tests.agreement import Agreement, relative
 from tests.models.oracle import random_film
 
 
@@ -31,7 +32,7 @@ def filled(**options: object) -> cx.models.McIntosh:
     return model
 
 
-def test_a_readout_at_each_pixel_is_the_papers_network_inside_the_frame() -> None:
+def test_a_readout_at_each_pixel_is_the_papers_network_inside_the_frame(agreement: Agreement) -> None:
     options = {"layer1_channels": 3, "layer2_channels": 5, "in_channels": 2, "out_channels": 4}
     model = filled(kernel_size=(4, 5, 3), kernel_size_2=(2, 3, 3), **options)
     film = random_film(shape=(2, 12, 11, 10))
@@ -39,13 +40,14 @@ def test_a_readout_at_each_pixel_is_the_papers_network_inside_the_frame() -> Non
     wanted = plain_network(model)(torch.from_numpy(film.values)[None])[0].detach().numpy()
     assert made.shape == (4, 12, 11, 10)
     assert wanted.shape == (4, 12 - 3 - 1, 11 - 4 - 2, 10 - 2 - 2)
-    np.testing.assert_allclose(made[:, 4:, 3:-3, 2:-2], wanted, rtol=1e-9, atol=1e-11)
+    error = relative(made[:, 4:, 3:-3, 2:-2], wanted)
+    agreement("McIntosh, inside the frame", "torch.nn.Conv3d", "relative L2", error, within=1e-12)
     assert set(model.p) == {
         f"{layer}.{part}" for layer in ("layer1", "layer2", "readout") for part in ("weight", "bias")
     }
 
 
-def test_a_readout_of_all_is_dense() -> None:
+def test_a_readout_of_all_is_dense(agreement: Agreement) -> None:
     model = filled(kernel_size=(3, 3, 3), out_channels=4, readout="all", frame=(6, 7))
     film = random_film()
     hidden = torch.relu(model.layer1(torch.from_numpy(film.values)[None, None]))
@@ -54,7 +56,8 @@ def test_a_readout_of_all_is_dense() -> None:
     model.clear_state()
     weight, bias = model.readout.weight.detach().numpy()[:, :, 0], model.readout.bias.detach().numpy()
     wanted = np.logaddexp(0, np.einsum("ocyx,ctyx->ot", weight, hidden) + bias[:, None])
-    np.testing.assert_allclose(model(film).values[..., 0, 0], wanted, rtol=1e-10, atol=1e-12)
+    error = relative(model(film).values[..., 0, 0], wanted)
+    agreement("McIntosh, readout of all", "numpy.einsum", "relative L2", error, within=1e-12)
 
 
 def test_weights_of_a_network_that_correlates() -> None:
@@ -89,5 +92,7 @@ def test_frames_and_readouts_that_do_not_fit_are_said() -> None:
         cx.models.McIntosh(readout="all")
     with pytest.raises(cx.ParameterError, match="readout: wanted"):
         cx.models.McIntosh(readout="dense")  # type: ignore[arg-type]
+    with pytest.raises(cx.ParameterError, match="readout: wanted"):
+        cx.models.McIntosh(frame=(5, 5))
     with pytest.raises(cx.ContractError, match=r"x: wanted frames of \(5, 5\) px"):
         cx.models.McIntosh(readout="all", frame=(5, 5))(random_film())
