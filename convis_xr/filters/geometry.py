@@ -56,7 +56,9 @@ def check_pitch(pitch: Pair | None, sampling: Sampling, who: str) -> None:
         raise ContractError(explain(who, wanted=f"pixels of {wanted}, as those of the stimulus", got=got, cure=cure))
 
 
-def origin_of(position: Pair, size: tuple[int, int], frame: tuple[int, int], sampling: Sampling, who: str) -> Any:
+def origin_of(
+    position: Pair, size: tuple[int, ...], frame: tuple[int, ...], sampling: Sampling, who: str
+) -> tuple[int, int]:
     """First row and column of a part of ``size`` pixels whose middle is at ``position`` in a frame.
 
     A place between two pixels goes to the nearer one; half way, to the upper or left one, as ``size // 2`` does.
@@ -80,14 +82,15 @@ def origin_of(position: Pair, size: tuple[int, int], frame: tuple[int, int], sam
     >>> origin_of((0.2, 0.0), (1, 1), (5, 7), Sampling(pixel_size="0.1 deg"), "weight")
     (0, 3)
     """
-    pitch = sampling.need_pixel(who) if position != (0.0, 0.0) else (1.0, 1.0)
+    pitch = sampling.need_pixel(who) if any(position) else (1.0, 1.0)
     exact = [
         (whole - part) / 2 + sign * place / step
         for whole, part, place, step, sign in zip(frame, size, position, pitch, (-1, 1), strict=True)
     ]
     top, left = (math.ceil(value - 0.5 - 1e-6) for value in exact)
     if min(top, left) < 0 or top + size[0] > frame[0] or left + size[1] > frame[1]:
-        got = f"{size} px at y = {position[0]:.6g}, x = {position[1]:.6g} deg for a frame of {frame}"
+        where = f" at y = {position[0]:.6g}, x = {position[1]:.6g} deg" if any(position) else ""
+        got = f"{size} px{where} for a frame of {frame}"
         cure = "a place or size within it; 0 is the middle of the frame"
         raise ContractError(explain(who, wanted="a field inside the frame", got=got, cure=cure))
     return top, left

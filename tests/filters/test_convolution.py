@@ -58,7 +58,9 @@ def test_a_small_receptive_field_lies_where_it_is_put(placement: str, corner: tu
 def test_a_receptive_field_larger_than_the_frame_is_refused() -> None:
     with pytest.raises(cx.ContractError, match=r"weight: wanted a field inside the frame, got \(9, 9\) px"):
         cx.filters.RF(1, (1, 9, 9))(film())
-    with pytest.raises(cx.ParameterError, match='placement: wanted "center" or "corner"'):
+    with pytest.raises(cx.ContractError, match=r"weight: wanted a field inside the frame, got \(9, 9\) px"):
+        cx.filters.RF(1, (1, 9, 9), placement="corner")(film())
+    with pytest.raises(cx.ParameterError, match='placement: wanted "center", "corner" or a pair'):
         cx.filters.RF(placement="left")
 
 

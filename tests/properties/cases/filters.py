@@ -11,6 +11,7 @@ from tests.properties.cases.case import HEIGHT, WIDTH, Case
 
 #: delays of 0.4 to 9.3 ms, none of them a whole number of samples
 DELAYS = cx.units.Quantity(0.4 + 8.9 * np.linspace(0, 1, HEIGHT * WIDTH).reshape(HEIGHT, WIDTH) ** 2, "ms")
+SPLINES = cx.filters.kernels.log_splines(12, 3, dt="2 ms")
 
 
 class Padded(cx.Layer):
@@ -52,6 +53,9 @@ CASES = [
     Case("NLSquare", lambda: cx.filters.NLSquare(1.5, -0.6)),
     Case("PartialHighPass", lambda: cx.filters.PartialHighPass("7 ms", 0.8)),
     Case("RF", lambda: cx.filters.RF(2, 2, (5, 3, 4)), rounding=True),
+    Case("RF at a place", lambda: cx.filters.RF(2, 1, (3, 2, 2), placement=("0.1 deg", "-0.1 deg")), rounding=True),
+    Case("SmoothConv", lambda: cx.filters.SmoothConv(3, ["2 ms", "3 ms", "4 ms"], (3, 2), 2, 2), rounding=True),
+    Case("SmoothConv of splines", lambda: cx.filters.SmoothConv(in_channels=2, basis=SPLINES), rounding=True),
     Case("SpaceTimeLowPass", lambda: cx.filters.SpaceTimeLowPass("0.15 deg", "7 ms", 1)),
     Case("Sum of three", lambda: cx.filters.Sum(), inputs=3),
     Case("Sum over space and channels", lambda: cx.filters.Sum(("channel", "y", "x")), inputs=2, rounding=True),
