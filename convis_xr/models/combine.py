@@ -13,6 +13,7 @@ from torch import Tensor
 from convis_xr import dims
 from convis_xr.errors import ContractError, ParameterError, explain
 from convis_xr.footprint import Footprint
+from convis_xr.models.nonlinearity import Mixed
 from convis_xr.units import parse_unit
 
 _OPERATIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
@@ -77,21 +78,14 @@ def combined(outputs: Mapping[str, Tensor], how: str, dim: str | None, batch: in
 def unit_of_all(units: Sequence[str | None], how: str) -> str | None:
     """Unit of the combination of outputs in these units; None stands for the unit of the input, whatever it is.
 
-    Raises
-    ------
-    ContractError
-        Outputs of different units do not become one.
+    `Mixed` where outputs of different units become one.
     """
-    if how == "product" and None not in units:
+    if how == "product" and not any(isinstance(unit, Mixed) for unit in units):
         factors = [unit for unit in units if unit != "1"]
-        return parse_unit(" * ".join(f"({unit})" for unit in factors), "units") if factors else "1"
-    if how == "product" and len(units) > 1:
-        return None if [unit for unit in units if unit != "1"] == [None] else "1"
-    if len(set(units)) > 1:
-        got = ", ".join("that of the input" if unit is None else unit for unit in units)
-        cure = 'combine="none", or parts that give the same unit'
-        raise ContractError(explain("combine", wanted="outputs in one unit", got=got, cure=cure))
-    return units[0]
+        if len(factors) < 2:
+            return factors[0] if factors else "1"
+        return Mixed.of(units) if None in factors else parse_unit(" * ".join(f"({unit})" for unit in factors), "units")
+    return units[0] if len(set(units)) == 1 else Mixed.of(units)
 
 
 def footprint_after(parts: Footprint, how: str, dim: str | None) -> Footprint:

@@ -14,7 +14,7 @@ from convis_xr.errors import ContractError, ParameterError, explain
 from convis_xr.footprint import Footprint
 from convis_xr.layer import Layer
 from convis_xr.models.combine import check_combine, check_dim, combined, footprint_after, unit_of_all
-from convis_xr.models.nonlinearity import footprint_of, unit_after
+from convis_xr.models.nonlinearity import Mixed, footprint_of, unit_after
 from convis_xr.models.parts import Chain, given_as, one_output, part_of, scaled
 from convis_xr.sampling import Sampling
 
@@ -168,22 +168,24 @@ class Container(Layer):
 
     def output_units(self, name: str, input_units: str) -> str:
         """Unit of one output: what the parts make of that of the input."""
+        made = self.follow_unit(name, input_units)
+        return made.refuse() if isinstance(made, Mixed) else made  # type: ignore[return-value]
+
+    def follow_unit(self, name: str, unit: str | None) -> str | None:
+        """Unit of one output for input in ``unit`` (None: not known yet); `Mixed` where there are several."""
         parts = self._present()
-        unit = input_units if self.units_in is None else self.units_in
-        made: str | None
+        unit = unit if self.units_in is None else self.units_in
         if self.mode == "sequential":
-            made = _unit_by_name(list(parts.values())[-1], name, Chain.of(list(parts.values()), unit).unit)
-        elif self.combine == "none":
-            owner, own = next(
-                (part, own)
+            *_, last = parts.values()
+            return _unit_by_name(last, name, Chain.of(list(parts.values()), unit).unit)
+        if self.combine == "none":
+            return next(
+                _unit_by_name(part, own, unit)
                 for part_name, part in parts.items()
                 for own, said in self._outputs_of(part_name, part).items()
                 if said == name
             )
-            made = _unit_by_name(owner, own, unit)
-        else:
-            made = self._unit_of_combination([unit_after(part, unit) for part in parts.values()])
-        return made  # type: ignore[return-value]
+        return self._unit_of_combination([unit_after(part, unit) for part in parts.values()])
 
     def footprint(self, sampling: Sampling) -> Footprint:
         """One after the other, or side by side and then combined."""
@@ -279,6 +281,6 @@ class Container(Layer):
 
 
 def _unit_by_name(part: torch.nn.Module, name: str, unit: str | None) -> str | None:
-    if isinstance(part, Layer):
-        return part.output_units(name, unit)  # type: ignore[arg-type]
-    return unit_after(part, unit)
+    if isinstance(part, Container):
+        return part.follow_unit(name, unit)
+    return part.output_units(name, unit) if isinstance(part, Layer) else unit_after(part, unit)  # type: ignore[arg-type]

@@ -89,7 +89,7 @@ class McIntosh(Layer):
         self.layer2 = Conv3d(layer1_channels, layer2_channels, kernel_size_2)
         if readout == "pixel" and frame is None:
             self.readout = Conv3d(layer2_channels, out_channels, (1, 1, 1))
-        elif readout == "all" and frame is not None:
+        elif readout == "all" and isinstance(frame, tuple | list) and len(frame) == 2:
             self.readout = RF(layer2_channels, out_channels, (1, *frame))
         else:
             wanted, cure = '"pixel", or "all" with the size of the frame', 'readout="all", frame=(50, 50)'

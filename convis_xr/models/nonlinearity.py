@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
 
-from convis_xr.errors import ParameterError, explain
+from convis_xr.errors import ContractError, ParameterError, explain
 from convis_xr.footprint import UNKNOWN, Footprint
 from convis_xr.layer import Layer
 from convis_xr.sampling import Sampling
@@ -49,6 +49,20 @@ _POINTWISE = (
 )
 #: of these, those whose output is in the unit of the input
 _KEEPING = (torch.nn.Identity, torch.nn.LeakyReLU, torch.nn.ReLU)
+
+
+class Mixed(str):
+    """Units of outputs that stand side by side in one array: no unit, unless a part that follows does not look."""
+
+    @classmethod
+    def of(cls, units: Sequence[str | None]) -> Mixed:
+        """Of these units; None is that of the input."""
+        return cls(", ".join("that of the input" if unit is None else unit for unit in units))
+
+    def refuse(self) -> NoReturn:
+        """Say that there is no unit here."""
+        cure = 'combine="none", or parts that give the same unit'
+        raise ContractError(explain("combine", wanted="outputs in one unit", got=str(self), cure=cure))
 
 
 class Function(torch.nn.Module):
@@ -96,6 +110,8 @@ def footprint_of(part: Any, sampling: Sampling, pointwise: bool = False) -> Foot
 def unit_after(part: Any, unit: str | None) -> str | None:
     """Unit of what a part gives for input in ``unit``; None: whatever unit the input of the model has."""
     if isinstance(part, Layer):
-        return part.output_units(part.default_outputs[0], unit)  # type: ignore[arg-type]
+        # a container knows more than it may say: that its outputs have several units
+        follow = getattr(part, "follow_unit", part.output_units)
+        return follow(part.default_outputs[0], unit)  # type: ignore[arg-type]
     inner = part.function if isinstance(part, Function) else part
     return unit if isinstance(inner, _KEEPING) or inner in (torch.relu, identity) else "1"

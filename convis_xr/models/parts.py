@@ -11,7 +11,7 @@ from torch import Tensor
 
 from convis_xr.errors import ContractError, ParameterError, explain
 from convis_xr.layer import Layer
-from convis_xr.models.nonlinearity import NONLINEARITIES, Function, unit_after
+from convis_xr.models.nonlinearity import NONLINEARITIES, Function, Mixed, unit_after
 
 
 def part_of(given: Any, name: str) -> torch.nn.Module | None:
@@ -77,7 +77,7 @@ class Chain:
 
         Raises
         ------
-        UnitError
+        UnitError, ContractError
             A part cannot count in what the one before it gives.
         """
         units_in, bare_in, scales, before = None, False, [], unit
@@ -85,6 +85,8 @@ class Chain:
             wanted = part.units_in if isinstance(part, Layer) else None
             scale = 1.0
             if isinstance(part, Layer) and wanted is not None:
+                if isinstance(unit, Mixed):
+                    unit.refuse()
                 if unit is None:
                     units_in, bare_in, unit = wanted, part.bare_in, wanted
                 elif unit != wanted:

@@ -310,8 +310,21 @@ def test_units_of_combinations() -> None:
     )
     assert models.Parallel(*copy.deepcopy(two), combine=torch.add)(film).attrs["units"] == "1"
     assert models.Parallel(*copy.deepcopy(two), combine=filters.Sum())(film).attrs["units"] == "Hz"
+    mixed = models.Parallel(filters.LowPass(), models.LN((1, 1, 1), in_channels=2))
     with pytest.raises(cx.ContractError, match="combine: wanted outputs in one unit, got Hz, 1"):
-        models.Parallel(filters.LowPass(), models.LN((1, 1, 1), in_channels=2))(film)
+        mixed(film)
+    assert mixed(FILM).attrs["units"] == "1"
+    with pytest.raises(cx.ContractError, match="combine: wanted outputs in one unit"):
+        models.Sequential(copy.deepcopy(mixed), cx.spiking.NoisyLIF())(film)
+
+
+def test_a_part_that_looks_at_no_unit_may_follow_several() -> None:
+    film = FILM.assign_attrs(units="cd/m^2")
+    mixed = models.Parallel(filters.LowPass(), models.LN((1, 1, 1), in_channels=2))
+    model = models.Sequential(models.List(filters.LowPass("2 ms"), mixed), models.LN((2, 2, 2), in_channels=3))
+    assert model(film).attrs["units"] == "1"
+    with pytest.raises(cx.ContractError, match=r"got cd/m\^2, 1"):
+        models.Sequential(filters.LowPass("2 ms"), copy.deepcopy(mixed))(film)
 
 
 def test_footprints_compose() -> None:

@@ -92,7 +92,8 @@ def test_frames_and_readouts_that_do_not_fit_are_said() -> None:
         cx.models.McIntosh(readout="all")
     with pytest.raises(cx.ParameterError, match="readout: wanted"):
         cx.models.McIntosh(readout="dense")  # type: ignore[arg-type]
-    with pytest.raises(cx.ParameterError, match="readout: wanted"):
-        cx.models.McIntosh(frame=(5, 5))
+    for options in ({"frame": (5, 5)}, {"readout": "all", "frame": 5}, {"readout": "all", "frame": (1, 5, 5)}):
+        with pytest.raises(cx.ParameterError, match="readout: wanted"):
+            cx.models.McIntosh(**options)  # type: ignore[arg-type]
     with pytest.raises(cx.ContractError, match=r"x: wanted frames of \(5, 5\) px"):
         cx.models.McIntosh(readout="all", frame=(5, 5))(random_film())
