@@ -40,10 +40,25 @@ def position_of(labelled: Any) -> Pair | None:
 
 def pitch_of(labelled: Any) -> Pair | None:
     """The pixel pitch (y, x) [degree] of what has coordinates in space, as far as they tell; else None."""
-    if position_of(labelled) is None:
+    if position_of(labelled) is None or any(_untold(labelled[dim]) for dim in dims.SPACE):
         return None
     others = {str(dim): 0 for dim in labelled.dims if dim not in dims.SPACE}
     return Sampling.of(upright(labelled).isel(others)).pixel_deg
+
+
+def step_of(labelled: Any) -> float | None:
+    """The time step [s] of what has lags with a unit, as far as they tell; else None."""
+    if dims.TIME not in labelled.dims or dims.TIME not in labelled.coords or _untold(labelled[dims.TIME]):
+        return None
+    return Sampling.of(labelled[dims.TIME]).dt_s if "units" in labelled[dims.TIME].attrs else None
+
+
+def check_step(step: float | None, sampling: Sampling, who: str) -> None:
+    """Raise where something was made for another time step than that of the stimulus."""
+    if step is None or sampling.dt_s is None or abs(step - sampling.dt_s) <= _JITTER * sampling.dt_s:
+        return
+    wanted, cure = f"a time step of {sampling.dt_s:g} s, that of the stimulus", "make it with that dt, or resample"
+    raise ContractError(explain(who, wanted=wanted, got=f"{step:g} s", cure=cure))
 
 
 def check_pitch(pitch: Pair | None, sampling: Sampling, who: str) -> None:
@@ -102,6 +117,11 @@ def degrees(position: Any, name: str) -> Pair:
         cure = f'{name}=("0 deg", "1 deg")'
         raise ContractError(explain(name, wanted="two angles (y, x)", got=repr(position), cure=cure))
     return magnitude(position[0], "angle", name), magnitude(position[1], "angle", name)
+
+
+def _untold(coordinate: Any) -> bool:
+    """Whether a coordinate does not tell its step."""
+    return coordinate.size < 2 and "step" not in coordinate.attrs
 
 
 def _degrees(coordinate: Any, value: float) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from convis_xr.errors import ContractError, ParameterError, explain
-from convis_xr.filters.convolution import Conv3d, check_channels
+from convis_xr.filters.convolution import Conv3d
 from convis_xr.filters.geometry import Pair, check_pitch, degrees, origin_of, pitch_of, position_of
 from convis_xr.footprint import Footprint
 from convis_xr.kernels.convolution import receptive_field
@@ -106,7 +106,7 @@ class RF(Conv3d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Weigh (batch, channel, time, y, x): (batch, out, time, 1, 1)."""
-        check_channels(x, self.weight)
+        self.check_input(x)
         history = self.start_history(x) if self.history is None else self.history
         y, self.history = receptive_field(x, history, self.weight.to(x.dtype), self._origin(x))
         return y if self.bias is None else y + self.bias.to(x.dtype).view(1, -1, 1, 1, 1)

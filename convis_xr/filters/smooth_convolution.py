@@ -13,8 +13,8 @@ from torch import Tensor
 
 from convis_xr import dims
 from convis_xr.coordinates import grid
-from convis_xr.errors import ContractError, ParameterError, explain
-from convis_xr.filters.geometry import upright
+from convis_xr.errors import ParameterError, explain
+from convis_xr.filters.geometry import check_step, step_of, upright
 from convis_xr.footprint import Footprint
 from convis_xr.kernels.convolution import causal_convolution
 from convis_xr.kernels.gamma import lags_needed
@@ -90,7 +90,7 @@ class SmoothConv(Layer):
     ) -> None:
         super().__init__()
         values = None if basis is None else _read_basis(basis)
-        self._basis_sampling = None if basis is None else Sampling.of(basis)
+        self._basis_step = None if basis is None else step_of(dequantified(basis))
         self.register_buffer("basis", values)
         count = _whole(n, "n") if values is None else values.shape[0]
         self.tau = _time_constants(tau, count) if values is None else None
@@ -191,7 +191,7 @@ class SmoothConv(Layer):
 
     def _convolved(self, x: Tensor) -> Tensor:
         """(batch, channel, component, time, y, x) by the basis."""
-        self._check_step(self.info.sampling)
+        check_step(self._basis_step, self.info.sampling, "basis")
         frames = self.basis.shape[1] - 1
         start = self.start_frame(x).unsqueeze(2).expand(-1, -1, frames, -1, -1)
         history = start if self.memory is None else self.memory
@@ -203,7 +203,7 @@ class SmoothConv(Layer):
     def _responses(self, sampling: Sampling, length: Any) -> Tensor:
         """Impulse responses (component, lag), float64."""
         if self.basis is not None:
-            self._check_step(sampling)
+            check_step(self._basis_step, sampling, "basis")
             count = self.basis.shape[1] if length is None else sampling.steps(length, "length")
             return torch.nn.functional.pad(self.basis, (0, count - self.basis.shape[1]))
         dt = sampling.need_dt("components")
@@ -219,15 +219,9 @@ class SmoothConv(Layer):
         return torch.stack(responses)
 
     def _sampling_for(self, dt: Any) -> Sampling:
-        known = self.sampling if self._basis_sampling is None else self._basis_sampling
-        return known if dt is None else Sampling(dt)
-
-    def _check_step(self, sampling: Sampling) -> None:
-        own = self._basis_sampling
-        if own is None or own.dt_s is None or sampling.dt_s is None or abs(own.dt_s - sampling.dt_s) <= 1e-6 * own.dt_s:
-            return
-        wanted, cure = f"a time step of {sampling.dt_s:g} s, that of the stimulus", "a basis made with that dt"
-        raise ContractError(explain("basis", wanted=wanted, got=f"{own.dt_s:g} s", cure=cure))
+        if dt is not None:
+            return Sampling(dt)
+        return self.sampling if self._basis_step is None else Sampling(Quantity(self._basis_step, "s"))
 
 
 def _read_basis(basis: Any) -> Tensor:
