@@ -65,10 +65,8 @@ def fitted_config(retina: Retina) -> RetinaConfig:
             module = values[stage]
             made[stage] = replace(part, **{name: _kept(getattr(part, name), module, path) for name, path in paths})
     if retina.opl is not None and number(retina.opl.surround.n) != 0:
-        wanted, cure = "a surround whose n is 0: a configuration has no place for it", "retina.opl.surround.n = 0"
-        raise ParameterError(
-            explain("opl.surround.n", wanted=wanted, got=f"{number(retina.opl.surround.n)}", cure=cure)
-        )
+        wanted, got = "0: a configuration has no place for it", f"{number(retina.opl.surround.n):g}"
+        raise ParameterError(explain("opl.surround.n", wanted=wanted, got=got, cure="retina.opl.surround.n = 0"))
     return replace(
         config,
         opl=made.get("opl"),
@@ -134,4 +132,8 @@ def _kept(before: Any, module: Any, path: str) -> Any:
     if is_bare(before):
         return int(value) if isinstance(before, int) and float(value).is_integer() else value
     own = unit_of(before, path)
-    return f"{value if own == unit else Quantity(value, unit).to(own).magnitude!r} {own}"
+    converted = Quantity(value, unit).to(own).magnitude
+    name, base = (text.replace("degree", "deg") for text in (own, unit))
+    # a unit in which the number cannot be told to the last bit is given up
+    spelled = (f"{converted:.15g} {name}", f"{converted!r} {name}", f"{value!r} {base}")
+    return next(text for text in spelled if magnitude(text, unit, path) == value)

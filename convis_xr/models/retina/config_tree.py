@@ -120,13 +120,12 @@ class _Writer:
         return made
 
     def _is_written(self, attribute: Attribute, value: Any, path: str) -> bool:
-        """What equals VirtualRetina's default is written where the file had it, else where it is not optional."""
+        """What may be missing and equals VirtualRetina's default is written only where the file had it."""
         if value is None and attribute.default is None:
             return False
-        if self.full or attribute.default is None:
+        if self.full or not attribute.optional or attribute.default is None:
             return True
-        stays = not attribute.optional if self.spelled_out is None else path in self.spelled_out
-        return stays or attribute.number(value) != attribute.default
+        return path in (self.spelled_out or ()) or attribute.number(value) != attribute.default
 
 
 # --- from a tree to a configuration ---------------------------------------------------------------------------
