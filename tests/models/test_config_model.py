@@ -181,3 +181,12 @@ def test_load_config_takes_a_configuration() -> None:
     with pytest.warns(UserWarning, match="got magno_o") as caught:
         retina.load_config(preset("primate"))
     assert len(caught) == 22
+
+
+def test_load_config_leaves_out_what_is_not_enabled() -> None:
+    config = preset("human_parvo")
+    config.set("ganglion-layers.1.enabled", False)
+    config.set("ganglion-layers.0.transient-tau__sec", "7 ms")
+    retina = cx.models.Retina(config)
+    retina.load_config(config)
+    assert float(retina.parvo_on.transient_tau) == 0.007

@@ -179,13 +179,14 @@ def test_a_square_array(tmp_path: Path) -> None:
         ('sign = "1"', 'sign="1" enabled="0"'),
         ('random-init="1">', 'random-init="1"><all-units/>'),
         ("</spiking-channel>", "some text</spiking-channel>"),
+        ("</spiking-channel>", "</spiking-channel><square-array/>"),
     ],
 )
 def test_what_is_unknown_warns_with_its_line_and_is_left_out(old: str, new: str, tmp_path: Path) -> None:
     path = edited(tmp_path, old, new)
     name = next(
         word for word in ("sigma-of-center", "overshoot", "luminance-gain", "other", "contrast-gain-control",
-                          "enabled", "all-units", "text") if word in new and word not in old
+                          "enabled", "all-units", "text", "square-array") if word in new and word not in old
     )  # fmt: skip
     with pytest.warns(UserWarning, match=rf"edited.xml, line {line_of(path, name)}: .*{name}") as caught:
         config = cx.RetinaConfig.read_xml(path)

@@ -53,7 +53,8 @@ def config_in(path: Path) -> RetinaConfig:
 
 def parameter_values(config: RetinaConfig) -> dict[str, Any]:
     """See `RetinaConfig.parameter_values`."""
-    return {f"{stage}.{path}": getattr(part, name) for stage, part, paths in _stages(config) for name, path in paths}
+    own = replace(config, ganglion=tuple(layer for layer in config.ganglion if layer.enabled))
+    return {f"{stage}.{path}": getattr(part, name) for stage, part, paths in _stages(own) for name, path in paths}
 
 
 def fitted_config(retina: Retina) -> RetinaConfig:
