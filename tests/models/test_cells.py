@@ -14,6 +14,7 @@ from scipy.spatial import cKDTree
 
 import convis_xr as cx
 from convis_xr.models.retina import CircularArray, LogPolar, SquareArray
+from tests.agreement import Agreement, relative
 
 Array = CircularArray | SquareArray
 WIDE = (400, 600)
@@ -38,9 +39,13 @@ def expected_count(density: float, radius: float, scheme: LogPolar | None) -> fl
 
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("density", [30.0, 41.3])
-def test_there_are_as_many_cells_as_the_density_says(density: float, scheme: LogPolar | None) -> None:
+def test_there_are_as_many_cells_as_the_density_says(
+    density: float, scheme: LogPolar | None, agreement: Agreement
+) -> None:
     table = CircularArray(f"{density}/deg", "10 deg").positions(WIDE, "0.05 deg", scheme)
-    assert table.sizes["cell"] == pytest.approx(expected_count(density, 5, scheme), rel=0.03)
+    error = abs(table.sizes["cell"] / expected_count(density, 5, scheme) - 1)
+    against = "density squared, integrated by scipy.integrate.quad"
+    agreement("cells of a circular array: number", against, "relative error", error, within=0.03)
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -65,7 +70,7 @@ def test_neighbours_are_as_far_as_the_density_says(scheme: LogPolar | None) -> N
 
 
 @pytest.mark.parametrize("scheme", SCHEMES[1:3])
-def test_radii_of_the_rings(scheme: LogPolar) -> None:
+def test_radii_of_the_rings(scheme: LogPolar, agreement: Agreement) -> None:
     """Each where the integrated density is a whole number: by quadrature and a root finder."""
     table = CircularArray("4/deg", "10 deg").positions(WIDE, "0.05 deg", scheme)
     radii = np.unique(np.hypot(table.x, table.y).values.round(9))
@@ -74,7 +79,8 @@ def test_radii_of_the_rings(scheme: LogPolar) -> None:
         return float(integrate.quad(lambda s: 4 * scheme.density(np.array(s)), 0, r, epsabs=1e-12)[0])
 
     wanted = [optimize.brentq(lambda r, n=n: integral(r) - n, 0, 6) for n in range(1, len(radii))]
-    np.testing.assert_allclose(radii[1:], wanted, rtol=1e-7)
+    against = "scipy.integrate.quad and scipy.optimize.brentq"
+    agreement("cells of a circular array: radii", against, "relative L2", relative(radii[1:], wanted), within=1e-7)
     assert integral(5) - (len(radii) - 1) < 1  # there is no room for one more
 
 

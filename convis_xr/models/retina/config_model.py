@@ -133,7 +133,7 @@ def _kept(before: Any, module: Any, path: str) -> Any:
     if is_bare(before):
         return int(value) if isinstance(before, int) and float(value).is_integer() else value
     own = unit_of(before, path)
-    converted = Quantity(value, unit).to(own).magnitude
+    converted = float(Quantity(value, unit).to(own).magnitude)
     name, base = (text.replace("degree", "deg") for text in (own, unit))
     # a unit in which the number cannot be told to the last bit is given up
     spelled = (f"{converted:.15g} {name}", f"{converted!r} {name}", f"{value!r} {base}")
