@@ -80,7 +80,7 @@ def test_a_stimulus_of_the_same_scales_does_not_warn() -> None:
     [
         ({"dt": "1 ms"}, r"temporal-step__sec 0.001, not 0.005\."),
         ({"pixel_size": "0.1 deg"}, r"pixels-per-degree 10, not 2\."),
-        ({"high": 1.0}, r"input-luminosity-range 1, not 255\."),
+        ({"high": 1.0}, r"input-luminosity-range 1, not 255 \(which holds unless input_range=1 is given\)\."),
         ({"dt": "1 ms", "pixel_size": "0.1 deg"}, r"temporal-step__sec 0.001, not 0.005; pixels-per-degree 10, not 2"),
     ],
 )

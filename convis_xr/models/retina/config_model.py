@@ -96,9 +96,17 @@ def other_scales(config: RetinaConfig, info: InputInfo, input_range: float | Non
     if config.pixels_per_degree is not None and sampling.pixel_deg is not None:
         told = magnitude(config.pixels_per_degree, "spatial_frequency", "pixels_per_degree")
         pairs += [("pixels-per-degree", told, 1 / pitch) for pitch in dict.fromkeys(sampling.pixel_deg)]
+    found = [f"{name} {here:.6g}, not {there:.6g}" for name, there, here in pairs if _differ(here, there)]
     if config.input_range is not None and input_range == config.input_range and limits is not None:
-        pairs.append(("input-luminosity-range", config.input_range, limits[1] - limits[0]))
-    return [f"{name} {here:.6g}, not {there:.6g}" for name, there, here in pairs if abs(here - there) > _SAME * there]
+        width = limits[1] - limits[0]
+        if _differ(width, config.input_range):
+            holds = f"which holds unless input_range={width:g} is given"
+            found.append(f"input-luminosity-range {width:.6g}, not {config.input_range:.6g} ({holds})")
+    return found
+
+
+def _differ(here: float, there: float) -> bool:
+    return abs(here - there) > _SAME * there
 
 
 def _stages(config: RetinaConfig) -> Iterator[tuple[str, Any, list[tuple[str, str]]]]:
