@@ -53,7 +53,8 @@ def config_in(path: Path) -> RetinaConfig:
 
 def parameter_values(config: RetinaConfig) -> dict[str, Any]:
     """See `RetinaConfig.parameter_values`."""
-    return {f"{stage}.{path}": getattr(part, name) for stage, part, paths in _stages(config) for name, path in paths}
+    own = replace(config, ganglion=tuple(layer for layer in config.ganglion if layer.enabled))
+    return {f"{stage}.{path}": getattr(part, name) for stage, part, paths in _stages(own) for name, path in paths}
 
 
 def fitted_config(retina: Retina) -> RetinaConfig:
@@ -65,10 +66,8 @@ def fitted_config(retina: Retina) -> RetinaConfig:
             module = values[stage]
             made[stage] = replace(part, **{name: _kept(getattr(part, name), module, path) for name, path in paths})
     if retina.opl is not None and number(retina.opl.surround.n) != 0:
-        wanted, cure = "a surround whose n is 0: a configuration has no place for it", "retina.opl.surround.n = 0"
-        raise ParameterError(
-            explain("opl.surround.n", wanted=wanted, got=f"{number(retina.opl.surround.n)}", cure=cure)
-        )
+        wanted, got = "0: a configuration has no place for it", f"{number(retina.opl.surround.n):g}"
+        raise ParameterError(explain("opl.surround.n", wanted=wanted, got=got, cure="retina.opl.surround.n = 0"))
     return replace(
         config,
         opl=made.get("opl"),
@@ -97,9 +96,17 @@ def other_scales(config: RetinaConfig, info: InputInfo, input_range: float | Non
     if config.pixels_per_degree is not None and sampling.pixel_deg is not None:
         told = magnitude(config.pixels_per_degree, "spatial_frequency", "pixels_per_degree")
         pairs += [("pixels-per-degree", told, 1 / pitch) for pitch in dict.fromkeys(sampling.pixel_deg)]
+    found = [f"{name} {here:.6g}, not {there:.6g}" for name, there, here in pairs if _differ(here, there)]
     if config.input_range is not None and input_range == config.input_range and limits is not None:
-        pairs.append(("input-luminosity-range", config.input_range, limits[1] - limits[0]))
-    return [f"{name} {here:.6g}, not {there:.6g}" for name, there, here in pairs if abs(here - there) > _SAME * there]
+        width = limits[1] - limits[0]
+        if _differ(width, config.input_range):
+            holds = f"which holds unless input_range={width:g} is given"
+            found.append(f"input-luminosity-range {width:.6g}, not {config.input_range:.6g} ({holds})")
+    return found
+
+
+def _differ(here: float, there: float) -> bool:
+    return abs(here - there) > _SAME * there
 
 
 def _stages(config: RetinaConfig) -> Iterator[tuple[str, Any, list[tuple[str, str]]]]:
@@ -134,4 +141,8 @@ def _kept(before: Any, module: Any, path: str) -> Any:
     if is_bare(before):
         return int(value) if isinstance(before, int) and float(value).is_integer() else value
     own = unit_of(before, path)
-    return f"{value if own == unit else Quantity(value, unit).to(own).magnitude!r} {own}"
+    converted = float(Quantity(value, unit).to(own).magnitude)
+    name, base = (text.replace("degree", "deg") for text in (own, unit))
+    # a unit in which the number cannot be told to the last bit is given up
+    spelled = (f"{converted:.15g} {name}", f"{converted!r} {name}", f"{value!r} {base}")
+    return next(text for text in spelled if magnitude(text, unit, path) == value)

@@ -77,8 +77,8 @@ def _keys(path: str) -> list[str]:
         keys[0] += "s"
     if keys[0] == names.OPL and len(keys) > 1 and not _STEP.fullmatch(keys[1]):
         keys.insert(1, "0")  # there is but one
-    for key in keys:
-        if key not in _KNOWN and not _STEP.fullmatch(key):
+    for index, key in enumerate(keys):
+        if key not in _KNOWN and (index == 0 or not _STEP.fullmatch(key)):
             raise _refusal(path, "names of VirtualRetina's format", repr(key), "check its spelling")
     return keys
 

@@ -120,13 +120,12 @@ class _Writer:
         return made
 
     def _is_written(self, attribute: Attribute, value: Any, path: str) -> bool:
-        """What equals VirtualRetina's default is written where the file had it, else where it is not optional."""
+        """What may be missing and equals VirtualRetina's default is written only where the file had it."""
         if value is None and attribute.default is None:
             return False
-        if self.full or attribute.default is None:
+        if self.full or not attribute.optional or attribute.default is None:
             return True
-        stays = not attribute.optional if self.spelled_out is None else path in self.spelled_out
-        return stays or attribute.number(value) != attribute.default
+        return path in (self.spelled_out or ()) or attribute.number(value) != attribute.default
 
 
 # --- from a tree to a configuration ---------------------------------------------------------------------------
@@ -141,8 +140,8 @@ class Origin:
     error: type[Exception] = FormatError
     #: values may be texts and quantities with a unit
     units: bool = True
-    #: parts may have a key "enabled", as convis has it; XML has not
-    switches: bool = True
+    #: what XML has not: a key "enabled" in parts, as in convis, and arrays of cells that do not spike
+    extras: bool = True
     #: what the format does not know raises, else it warns; what is missing is told of, else it is not
     strict: bool = False
 
@@ -246,13 +245,14 @@ class _Reader:
         return made
 
     def _layer(self, tree: Any, path: str, default_name: str) -> GanglionConfig:
-        fields = self.element(tree, fmt.GANGLION, path, ("name", SPIKES, SQUARE, CIRCULAR))
+        arrays = (SQUARE, CIRCULAR) if self.origin.extras else ()
+        fields = self.element(tree, fmt.GANGLION, path, ("name", SPIKES, *arrays))
         name = tree.get("name", default_name)
         if not isinstance(name, str) or not name.isidentifier():
             wanted = "a name of letters, digits and _, that does not begin with a digit"
             raise self.origin.fault(f"{path}.name", wanted, repr(name), '"parvo_on"')
         enabled, spikes, below = self._enabled(tree, path), None, f"{path}.{SPIKES}"
-        cells = self._cells(tree, path)
+        cells = self._cells(tree, path) if arrays else None
         if SPIKES in tree and self._enabled(tree[SPIKES], below):
             spikes = SpikesConfig(**self.element(tree[SPIKES], fmt.SPIKES, below, (SQUARE, CIRCULAR)))
             cells = self._cells(tree[SPIKES], below) or cells
@@ -276,7 +276,7 @@ class _Reader:
 
     @property
     def _switch(self) -> tuple[str, ...]:
-        return ("enabled",) if self.origin.switches else ()
+        return ("enabled",) if self.origin.extras else ()
 
     def _list(self, tree: Any, path: str) -> list[Any]:
         if not isinstance(tree, list | tuple):

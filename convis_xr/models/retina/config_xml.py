@@ -67,7 +67,7 @@ def read_xml(path: str | Path) -> RetinaConfig:
         raise _fault(source, root.line, f"a root element {ROOT}", root.tag, "a retina description file")
     lines: dict[str, int] = {"": root.line}
     tree = _hoisted(_Trees(data, source, lines).tree(root, ""), source, lines)
-    return from_tree(tree, Origin(lambda place: _place(source, place, lines), units=False, switches=False))
+    return from_tree(tree, Origin(lambda place: _place(source, place, lines), units=False, extras=False))
 
 
 def write_xml(config: RetinaConfig, path: str | Path) -> None:

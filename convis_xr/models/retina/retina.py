@@ -138,8 +138,9 @@ class Retina(Layer):
 
         Notes
         -----
-        Time step and pixel pitch are those of the stimulus. Where a configuration was made for others, or for
-        another range of the luminance, the retina warns when it meets the stimulus.
+        Time step and pixel pitch are those of the stimulus; the range of the luminance is that of the configuration,
+        unless ``input_range`` is given. Where a configuration was made for others than the stimulus has, the retina
+        warns when it meets it.
 
         Examples
         --------
@@ -278,7 +279,7 @@ class Retina(Layer):
         found = other_scales(self.config, self.info, None if self.opl is None else self.opl.input_range)
         if found and not begun:
             wanted = "scales as in the configuration"
-            cure = "those of the stimulus hold; resample it, or change the configuration"
+            cure = "time and space are those of the stimulus; resample it, or change the configuration"
             warnings.warn(explain("stimulus", wanted=wanted, got="; ".join(found), cure=cure), stacklevel=2)
 
 
