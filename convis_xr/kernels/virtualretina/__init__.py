@@ -10,6 +10,15 @@ from __future__ import annotations
 from .current import ceiled_current
 from .gain_control import late_gain_control
 from .heat import leaky_low_pass, leaky_rest
+from .high_pass import HighPassState, late_high_pass
 from .late import late
 
-__all__ = ["ceiled_current", "late", "late_gain_control", "leaky_low_pass", "leaky_rest"]
+__all__ = [
+    "HighPassState",
+    "ceiled_current",
+    "late",
+    "late_gain_control",
+    "late_high_pass",
+    "leaky_low_pass",
+    "leaky_rest",
+]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ..nonlinearity import ganglion_nonlinearity
-from ..scalars import Scalar
+from ..scalars import Scalar, number
 from .ceiling import CEILING
 
 
@@ -21,22 +21,25 @@ def ceiled_current(v: Tensor, threshold: Scalar, baseline: Scalar, slope: Scalar
     Returns
     -------
     Tensor, as v, Hz
-        ``i0 + y/(1 + y/5e5)`` with ``y = lambda (v - v0)`` for ``v >= v0``; below, what the paper says.
+        ``i0 + y/(1 + y/(5e5 - i0))`` with ``y = lambda (v - v0)`` for ``v >= v0``: the whole current stays below 5e5
+        Hz. Below the threshold what the paper says.
 
     Raises
     ------
     ValueError
-        As in `kernels.nonlinearity.ganglion_nonlinearity`.
+        As in `kernels.nonlinearity.ganglion_nonlinearity`; or the baseline leaves no room below the ceiling.
 
     Examples
     --------
-    >>> ceiled_current(torch.tensor([-0.5, 0.0, 5000.0]), 0.0, 50.0, 100.0)
-    tensor([2.5000e+01, 5.0000e+01, 2.5005e+05])
+    >>> ceiled_current(torch.tensor([-0.5, 0.0, 50.0]), 0.0, 50.0, 100.0)
+    tensor([  25.0000,   50.0000, 5000.4951])
     """
+    if number(baseline) >= CEILING:
+        raise ValueError(f"ceiled_current: baseline: wanted less than {CEILING:g} Hz, got {number(baseline)}")
     below = ganglion_nonlinearity(v, threshold, baseline, slope)
     start, floor, steep = (
         torch.as_tensor(value, dtype=v.dtype, device=v.device) for value in (threshold, baseline, slope)
     )
     # Held at 0 where it does not count: so its denominator never vanishes there.
     rise = (steep * (v - start)).clamp(min=0)
-    return torch.where(v >= start, floor + rise / (1 + rise / CEILING), below)
+    return torch.where(v >= start, floor + rise / (1 + rise / (CEILING - floor)), below)

@@ -47,12 +47,12 @@ def membrane_step(v: Frame, a: Frame, current: Frame, p: GainControl) -> tuple[F
 
 
 def current_of(drive: Frame, threshold: float, baseline: float, slope: float) -> Frame:
-    """Return N of every value: linear above the threshold, up to the ceiling, and never negative."""
+    """Return N of every value: linear above the threshold, below 500 kHz in all, and never negative."""
     out = np.empty_like(drive)
     for i in np.ndindex(drive.shape):
         y = slope * (drive[i] - threshold)
         if drive[i] >= threshold:
-            out[i] = baseline + y / (1 + y / CEILING)
+            out[i] = baseline + y / (1 + y / (CEILING - baseline))
         else:
             out[i] = baseline**2 / (baseline - y) if y != baseline else baseline
     return out

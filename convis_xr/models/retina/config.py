@@ -19,6 +19,8 @@ class OPLConfig:
     surround_weight: float = 1.0
     #: is divided by the range of the input
     amplification: float = 10.0
+    #: VirtualRetina's low-passes that blur what they hold at every step; the paper's convention has none of it
+    leaky_heat_equation: bool = True
 
 
 @dataclass(frozen=True)
