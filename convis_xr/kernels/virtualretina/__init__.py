@@ -10,11 +10,10 @@ from __future__ import annotations
 from .current import ceiled_current
 from .gain_control import late_gain_control
 from .heat import leaky_low_pass, leaky_rest
-from .high_pass import HighPassState, late_high_pass
+from .high_pass import late_high_pass
 from .late import late
 
 __all__ = [
-    "HighPassState",
     "ceiled_current",
     "late",
     "late_gain_control",

@@ -32,7 +32,7 @@ def ceiled_current(v: Tensor, threshold: Scalar, baseline: Scalar, slope: Scalar
     Examples
     --------
     >>> ceiled_current(torch.tensor([-0.5, 0.0, 50.0]), 0.0, 50.0, 100.0)
-    tensor([  25.0000,   50.0000, 5000.4951])
+    tensor([  25.0000,   50.0000, 5000.4902])
     """
     if number(baseline) >= CEILING:
         raise ValueError(f"ceiled_current: baseline: wanted less than {CEILING:g} Hz, got {number(baseline)}")

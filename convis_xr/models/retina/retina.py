@@ -113,7 +113,8 @@ class Retina(Layer):
         self.ganglion_names: tuple[str, ...] = ()
         for layer in kept:
             _check_name(self, layer.name)
-            self.add_module(layer.name, (LateGanglion if late else Ganglion)(layer, spikes, seed))
+            cells = LateGanglion(layer, spikes, seed, not bipolar) if late else Ganglion(layer, spikes, seed)
+            self.add_module(layer.name, cells)
             self.ganglion_names += (layer.name,)
 
     @property

@@ -74,7 +74,7 @@ class Smoothing(SpaceTimeLowPass):
         radius = own.radius if self.spatial == "gaussian" or switched_off(self.sigma) else float("inf")
         if self.temporal == "recursive":
             return Footprint(own.memory, own.tolerance, radius)
-        return Footprint(len(finite_weights(float(self.tau), int(self.n), sampling.need_dt("OPL"))) - 1, 0.0, radius)
+        return Footprint(len(finite_weights(self.tau.detach(), int(self.n), sampling.need_dt("OPL"))) - 1, 0.0, radius)
 
 
 class FiniteHighPass(PartialHighPass):
@@ -106,7 +106,7 @@ class FiniteHighPass(PartialHighPass):
 
     def footprint(self, sampling: Sampling) -> Footprint:
         """Exactly what the response reaches."""
-        return Footprint(len(finite_weights(float(self.tau), 0, sampling.need_dt("OPL"))) - 1)
+        return Footprint(len(finite_weights(self.tau.detach(), 0, sampling.need_dt("OPL"))) - 1)
 
 
 def check_choices(spatial: str, temporal: str) -> None:

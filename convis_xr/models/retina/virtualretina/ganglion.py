@@ -11,7 +11,8 @@ from torch import Tensor
 from convis_xr.filters.gaussian import in_pixels, switched_off
 from convis_xr.footprint import Footprint
 from convis_xr.kernels.deriche import deriche_blur
-from convis_xr.kernels.virtualretina import HighPassState, ceiled_current, late, late_high_pass
+from convis_xr.kernels.scalars import number
+from convis_xr.kernels.virtualretina import ceiled_current, late, late_high_pass
 from convis_xr.models.retina.config import GanglionConfig
 from convis_xr.models.retina.ganglion import Ganglion
 from convis_xr.models.retina.virtualretina.spikes import LateLIF
@@ -31,6 +32,8 @@ class LateGanglion(Ganglion):
     ----------
     config, spikes, seed
         As of `Ganglion`.
+    input_is_late : bool
+        Whether the input is that of one step before already: where there are no bipolar cells in front.
 
     Notes
     -----
@@ -49,8 +52,9 @@ class LateGanglion(Ganglion):
     potential_before: Any
     transient_before: Any
 
-    def __init__(self, config: GanglionConfig, spikes: bool = True, seed: int = 0) -> None:
+    def __init__(self, config: GanglionConfig, spikes: bool = True, seed: int = 0, input_is_late: bool = False) -> None:
         super().__init__(config, spikes, seed)
+        self.input_is_late = input_is_late
         cell = config.spikes
         if spikes:
             self.spikes = LateLIF(
@@ -67,16 +71,19 @@ class LateGanglion(Ganglion):
 
     def stages(self, x: Tensor, wanted: Collection[str]) -> dict[str, Tensor]:
         """As of `Ganglion`, in double precision."""
-        v = x.double()
+        now = x.double()
         if self.low_pass is None:
-            self.low_pass = self.potential_before = self.transient_before = torch.zeros_like(v[:, :, 0])
-        held = HighPassState(self.potential_before, self.low_pass)
-        transient, held = late_high_pass(v, held, self.transient_tau, self.transient_weight, self.dt)
-        self.potential_before, self.low_pass = held
-        seen, self.transient_before = late(transient, self.transient_before)
+            self.low_pass = self.potential_before = self.transient_before = torch.zeros_like(now[:, :, 0])
+        late_now, self.potential_before = late(now, self.potential_before)
+        seen = now if self.input_is_late else late_now
+        transient, self.low_pass = late_high_pass(
+            now, seen, self.low_pass, self.transient_tau, self.transient_weight, self.dt
+        )
+        late_transient, self.transient_before = late(transient, self.transient_before)
         made = {"transient": transient}
         if set(wanted) - {"transient"}:
-            current = ceiled_current(self.sign.to(v.dtype) * seen, self.threshold, self.baseline, self.slope)
+            drive = seen if number(self.transient_weight) == 0 else late_transient
+            current = ceiled_current(self.sign.to(now.dtype) * drive, self.threshold, self.baseline, self.slope)
             made["current"] = deriche_blur(current, in_pixels(self.pooling_sigma, self.sampling, "Ganglion"))
         if "spikes" in wanted and self.spikes is not None:
             made["spikes"] = self.spikes(made["current"])

@@ -11,6 +11,7 @@ from convis_xr.filters.gaussian import in_pixels, switched_off
 from convis_xr.footprint import Footprint
 from convis_xr.kernels.deriche import deriche_blur
 from convis_xr.kernels.recursion import gamma_low_pass, rest
+from convis_xr.kernels.scalars import number
 from convis_xr.kernels.virtualretina import leaky_low_pass, leaky_rest
 from convis_xr.sampling import Sampling
 
@@ -77,7 +78,7 @@ class LeakyLowPass(SpaceTimeLowPass):
 
     @property
     def _blurs_what_it_holds(self) -> bool:
-        return self.leaky and float(self.tau) > 0
+        return self.leaky and number(self.tau) > 0
 
     def _sigma(self) -> tuple[Tensor, Tensor]:
         return in_pixels(self.sigma, self.sampling, "LeakyLowPass")

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from convis_xr.context import running
 from convis_xr.footprint import Footprint
-from convis_xr.kernels.virtualretina import HighPassState, late, late_high_pass
+from convis_xr.kernels.virtualretina import late, late_high_pass
 from convis_xr.models.retina.config import OPLConfig
 from convis_xr.models.retina.opl import OPL
 from convis_xr.models.retina.virtualretina.low_pass import LeakyLowPass
@@ -66,9 +66,10 @@ class LateOPL(OPL):
             self._begin(self.start_frame(x).double())
         low = self.center.follow(x.double())
         undershoot = self.undershoot
-        held = HighPassState(self.low_pass_before, undershoot.low_pass)
-        center, held = late_high_pass(low, held, undershoot.tau, undershoot.weight, self.dt)
-        self.low_pass_before, undershoot.low_pass = held
+        seen, self.low_pass_before = late(low, self.low_pass_before)
+        center, undershoot.low_pass = late_high_pass(
+            low, seen, undershoot.low_pass, undershoot.tau, undershoot.weight, self.dt
+        )
         seen, self.center_before = late(center, self.center_before)
         made = self._amplified(center, self.surround.follow(seen), wanted)
         handed_on, self.opl_before = late(made["opl"], self.opl_before)
