@@ -38,7 +38,7 @@ def membrane_step(v: Frame, a: Frame, current: Frame, p: GainControl) -> tuple[F
     for i in np.ndindex(v.shape):
         g = leak + a[i]
         new_v[i] = v[i] * math.exp(-p.dt * g) + amplification * current[i] * (
-            (1 - math.exp(-p.dt * g)) / g if g > 0 else p.dt
+            -math.expm1(-p.dt * g) / g if g > 0 else p.dt
         )
         q = gain * v[i] ** 2
         square[i] = q / (1 + q / CEILING)
