@@ -10,6 +10,7 @@ import xarray as xr
 
 from convis_xr.kernels.gain_control.parameters import GainControl
 from convis_xr.kernels.virtualretina import whole
+from tests.agreement import Agreement, relative
 from tests.golden.virtualretina import KEPT, NAMES, SHARED, Golden, at_cells, available, computed, load, spike_times
 
 FILES = available()
@@ -29,35 +30,29 @@ def test_all_nine_cases_are_at_hand() -> None:
     assert tuple(FILES) == NAMES
 
 
-def relative(got: np.ndarray, wanted: np.ndarray) -> float:
-    return float(np.linalg.norm(got - wanted) / np.linalg.norm(wanted))
-
-
 @every_case
 @every_dtype
-def test_every_stage_is_reproduced(name: str, dtype: str) -> None:
+def test_every_stage_is_reproduced(name: str, dtype: str, agreement: Agreement) -> None:
     golden, made = case(name, dtype)
     assert len(golden.stages) >= 8
     for stage in golden.stages:
         values = made[stage].values
         assert values.dtype == dtype
-        pairs = (
-            (values[golden.t_map].astype(float), golden.maps[stage].astype(float)),
-            (at_cells(golden, values).astype(float), golden.traces[stage].astype(float)),
-        )
-        for got, wanted in pairs:
+        kind = stage.split("_")[-1]
+        for got, wanted in golden.pairs(stage, values):
             if dtype == "float64":
-                assert relative(got, wanted) <= 1e-6, stage
+                error, limit, measure = relative(got, wanted), 1e-6, "relative L2"
             elif "impulse" in name:
-                limit = 1e-2 if stage.endswith("current") else 1e-4
-                assert np.abs(got - wanted).max() <= limit, stage
+                error, limit = float(np.abs(got - wanted).max()), 1e-2 if kind == "current" else 1e-4
+                measure = "max, impulses in float32" + (", Hz" if kind in ("current", "adaptation") else "")
             else:
-                assert relative(got, wanted) <= 5e-5, stage
+                error, limit, measure = relative(got, wanted), 5e-5, "relative L2, float32"
+            agreement(f"retina, virtualretina: {kind}", "VirtualRetina 2.2.3", measure, error, within=limit)
 
 
 @every_case
 @every_dtype
-def test_every_cell_fires_as_often_and_at_the_same_times(name: str, dtype: str) -> None:
+def test_every_cell_fires_as_often_and_at_the_same_times(name: str, dtype: str, agreement: Agreement) -> None:
     golden, made = case(name, dtype)
     fired = 0
     for layer in (layer.name for layer in golden.config.ganglion):
@@ -67,7 +62,9 @@ def test_every_cell_fires_as_often_and_at_the_same_times(name: str, dtype: str) 
             wanted = golden.spikes[layer, cell]
             assert counts[:, cell].sum(dtype=int) == len(wanted)
             assert len(times[cell]) == len(wanted)
-            np.testing.assert_allclose(times[cell], wanted, rtol=0, atol=1e-6 if dtype == "float64" else 1e-4)
+            error, limit = np.abs(times[cell] - wanted).max(initial=0.0), 1e-6 if dtype == "float64" else 1e-4
+            measure = "max, s" if dtype == "float64" else "max, s, float32"
+            agreement("retina, virtualretina: spike times", "VirtualRetina 2.2.3", measure, error, within=limit)
             fired += len(wanted)
     assert fired > 100
 

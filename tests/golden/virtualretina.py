@@ -1,4 +1,8 @@
-"""What VirtualRetina 2.2.3 computed, and the same by the retina of its convention."""
+"""What VirtualRetina 2.2.3 computed, and the same by the retina of its convention.
+
+``python -m tests.golden.virtualretina`` prints the table of docs/retina.md: the relative L2 error of every stage in
+every case that is at hand, the worse of maps and traces, and the largest error of a spike time.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ import convis_xr as cx
 from convis_xr.kernels.held_noise import held_noise_lif_times
 from convis_xr.kernels.virtualretina import late
 from convis_xr.models.retina import BipolarConfig, GanglionConfig, OPLConfig, RetinaConfig, SpikesConfig
+from tests.agreement import relative
 
 ROOT = Path(__file__).parents[2]
 
@@ -51,6 +56,11 @@ class Golden:
     maps: dict[str, np.ndarray]
     traces: dict[str, np.ndarray]
     spikes: dict[tuple[str, int], np.ndarray]
+
+    def pairs(self, stage: str, values: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """What was computed (time, y, x) and what is wanted, as maps and as traces, in double precision."""
+        made = (values[self.t_map], self.maps[stage]), (at_cells(self, values), self.traces[stage])
+        return [(got.astype(float), wanted.astype(float)) for got, wanted in made]
 
     @property
     def stages(self) -> list[str]:
@@ -150,3 +160,29 @@ def spike_times(golden: Golden, name: str, currents: np.ndarray) -> list[np.ndar
     )  # fmt: skip
     times = events.step.double() * dt + events.offset
     return [np.sort(times[events.cell == cell].numpy()) for cell in range(currents.shape[1])]
+
+
+def table() -> Iterator[str]:
+    """Lines of the table of docs/retina.md."""
+    stages = ("center", "surround", "opl", "bipolar", "adaptation", "transient", "current")
+    yield f"| case | {' | '.join(stages)} | spikes | times, s |"
+    yield "|---" * (len(stages) + 3) + "|"
+    for name, path in available().items():
+        golden = load(path)
+        made = computed(golden)
+        errors: dict[str, float] = dict.fromkeys(stages, 0.0)
+        for stage in golden.stages:
+            kind = stage.split("_")[-1]
+            worst = max(relative(*pair) for pair in golden.pairs(stage, made[stage].values))
+            errors[kind] = max(errors[kind], worst)
+        times = {
+            layer.name: spike_times(golden, layer.name, at_cells(golden, made[f"{layer.name}_current"].values))
+            for layer in golden.config.ganglion
+        }
+        late_by = max(np.abs(times[layer][cell] - wanted).max() for (layer, cell), wanted in golden.spikes.items())
+        count = sum(len(wanted) for wanted in golden.spikes.values())
+        yield f"| {name} | {' | '.join(f'{errors[stage]:.1e}' for stage in stages)} | {count} | {late_by:.1e} |"
+
+
+if __name__ == "__main__":
+    print("\n".join(table()))
