@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -57,6 +57,9 @@ class NoisyLIF(RandomLayer):
     bare_in = True
     units_out = "count"
     selects = True
+    #: what fires: counts, and counts with times
+    kernel: ClassVar[Any] = staticmethod(noisy_lif)
+    kernel_of_times: ClassVar[Any] = staticmethod(noisy_lif_times)
     potential: Any
     refractory: Any
 
@@ -108,20 +111,28 @@ class NoisyLIF(RandomLayer):
 
     def counts(self, x: Tensor, cells: Tensor | None = None) -> Tensor:
         """Spikes per step (batch, channel, time, y, x), uint8, of currents in Hz, all of them."""
-        source = self.source(x, cells)
-        counts, state = noisy_lif(x, self.begun(x, source["cells"]), dt=self.dt, **source, **self.constants)
-        self.keep(state, x)
-        return counts
+        current = self.drive(x)
+        source = self.source(current, cells)
+        state = self.begun(current, source["cells"])
+        counts, state = self.kernel(current, state, dt=self.dt, **source, **self.constants)
+        self.keep(state, current)
+        made: Tensor = counts
+        return made
 
     def fire(self, x: Tensor, cells: Tensor | None = None) -> tuple[Tensor, Events]:
         """What `counts` gives, and the spikes one by one."""
-        source = self.source(x, cells)
-        state = self.begun(x, source["cells"])
-        counts, state, found = noisy_lif_times(x, state, dt=self.dt, **source, **self.constants)
+        current = self.drive(x)
+        source = self.source(current, cells)
+        state = self.begun(current, source["cells"])
+        counts, state, found = self.kernel_of_times(current, state, dt=self.dt, **source, **self.constants)
         shape = (x.shape[0], x.shape[1], x.shape[3], x.shape[4])
         events = Events(found.step - self.next_step, found.offset, found.cell, shape)
-        self.keep(state, x)
+        self.keep(state, current)
         return counts, events
+
+    def drive(self, x: Tensor) -> Tensor:
+        """The currents that cells get, for those that come."""
+        return x
 
     @property
     def constants(self) -> dict[str, Any]:
