@@ -30,6 +30,7 @@ _HOMES = {
     "Derived": "parameters",
     "State": "parameters",
     "open_stimulus": "io",
+    "describe": "describing",
     "sample": "samples",
     "run": "engine",
     "plan": "engine",
@@ -55,6 +56,7 @@ if TYPE_CHECKING:  # `as` says that these are meant for others
     from convis_xr import stimuli as stimuli
     from convis_xr import units as units
     from convis_xr.contract import as_stimulus as as_stimulus
+    from convis_xr.describing import describe as describe
     from convis_xr.engine.runner import plan as plan
     from convis_xr.engine.runner import run as run
     from convis_xr.errors import ContractError as ContractError

@@ -13,7 +13,7 @@ from convis_xr.context import InputInfo, RunContext, is_busy, running
 from convis_xr.contract import check_finite, check_stimulus, valid_range
 from convis_xr.errors import ContractError, explain
 from convis_xr.footprint import UNKNOWN, Footprint
-from convis_xr.module import Module
+from convis_xr.keeping import Keeping
 from convis_xr.options import get_option
 from convis_xr.parameters import Parameter
 from convis_xr.sampling import Sampling
@@ -21,7 +21,7 @@ from convis_xr.tensors import block_to_tensor, output_labels
 from convis_xr.units import is_bare, magnitude
 
 
-class Layer(Module):
+class Layer(Keeping):
     """Base class of filters, spiking cells and models.
 
     Subclass it with ``__init__`` and ``forward(x)``, x being a Tensor (batch, channel, time, y, x). Attributes that are

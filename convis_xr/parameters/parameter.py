@@ -86,7 +86,7 @@ class Parameter(torch.nn.Parameter):
             got = f"({low:g}, {high:g})"
             raise ParameterError(explain("bounds", wanted="(low, high), low <= high", got=got, cure="exchange them"))
         made.bounds = (low, high)
-        made._check(data)
+        made.check(data)
         return made
 
     @property
@@ -111,7 +111,7 @@ class Parameter(torch.nn.Parameter):
         if data.ndim != self.ndim:
             wanted, got = f"{self.ndim} axes, like {tuple(self.shape)}", f"shape {tuple(data.shape)}"
             raise ParameterError(explain(self.label, wanted=wanted, got=got, cure="a value of that form"))
-        self._check(data)
+        self.check(data)
         with torch.no_grad():
             if data.shape == self.shape:
                 self.copy_(data)
@@ -119,7 +119,13 @@ class Parameter(torch.nn.Parameter):
                 self.data = data.clone()
         return self
 
-    def _check(self, data: torch.Tensor) -> None:
+    def check(self, data: torch.Tensor) -> None:
+        """Refuse numbers that the parameter cannot hold: not finite, not whole where they must be, out of bounds.
+
+        Raises
+        ------
+        ParameterError
+        """
         if not bool(torch.isfinite(data).all()):
             raise ParameterError(
                 explain(self.label, wanted="finite values", got="NaN or infinity", cure="finite values")
