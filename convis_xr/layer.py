@@ -245,6 +245,18 @@ class Layer(Keeping):
         """What `run` would do; see `convis_xr.plan`."""
         return convis_xr.plan(self, stimulus, **options)
 
+    def impulse_response(self, duration: Any = 500, size: Any = 10, **options: Any) -> Any:
+        """The response to one pixel lit for one step, by a run of its own; `convis_xr.analysis.impulse_response`."""
+        return convis_xr.analysis.impulse_response(self, duration, size, **options)
+
+    def plot_impulse(self, duration: Any = 500, size: Any = 10, **options: Any) -> Any:
+        """The impulse response over time, as a holoviews picture; see `convis_xr.plotting.impulse_time`."""
+        return convis_xr.plotting.impulse_time(self.impulse_response(duration, size, **options))
+
+    def plot_impulse_space(self, duration: Any = 100, size: Any = 20, **options: Any) -> Any:
+        """The impulse response over space, as a holoviews picture; see `convis_xr.plotting.impulse_space`."""
+        return convis_xr.plotting.impulse_space(self.impulse_response(duration, size, **options))
+
     # --- inner workings -------------------------------------------------------------------------------------
 
     def _on_labels(self, data: Any) -> xr.DataArray | xr.Dataset:
