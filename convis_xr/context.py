@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextvars
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -21,6 +21,40 @@ class InputInfo:
     valid_range: tuple[float, float] | None = None
 
 
+@dataclass(frozen=True)
+class Window:
+    """Where the frames that a model is shown lie within the full frame: cells are counted in the full one."""
+
+    top: int
+    left: int
+    #: height and width of the full frame, pixels
+    full: tuple[int, int]
+
+    def cells(self, shape: Sequence[int], device: torch.device | None = None) -> torch.Tensor:
+        """Index within the full frame (channel, y, x flattened) of every cell of frames that are a part of it.
+
+        Parameters
+        ----------
+        shape : four int
+            Lengths of batch, channel, y and x.
+        device : torch.device, optional
+
+        Returns
+        -------
+        Tensor (batch, channel, y, x), int64
+
+        Examples
+        --------
+        >>> Window(top=1, left=2, full=(3, 4)).cells((1, 2, 1, 2)).tolist()
+        [[[[6, 7]], [[18, 19]]]]
+        """
+        batch, channels, height, width = shape
+        rows = torch.arange(channels, device=device).view(-1, 1, 1) * self.full[0]
+        rows = rows + torch.arange(self.top, self.top + height, device=device).view(1, -1, 1)
+        columns = torch.arange(self.left, self.left + width, device=device)
+        return (rows * self.full[1] + columns).unsqueeze(0).expand(batch, -1, -1, -1)
+
+
 @dataclass
 class RunContext:
     """One run: input facts, state by path, seed, and what is assumed before the first frame."""
@@ -34,6 +68,12 @@ class RunContext:
     initial: str | None = None
     #: None: each layer's own
     seed: int | None = None
+    #: number of the trial: trials differ in their random numbers alone
+    repeat: int = 0
+    #: where the frames lie within the full frame, None where they are the full one
+    window: Window | None = None
+    #: turns the input into the unit that the model counts in
+    scale: float = 1.0
     #: names of the outputs that are wanted, None for the model's default
     outputs: tuple[str, ...] | None = None
     #: layers with state that have been called in this chunk, by ``id``

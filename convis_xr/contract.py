@@ -16,7 +16,7 @@ from convis_xr import dims
 from convis_xr.coordinates import grid
 from convis_xr.errors import ContractError, UnitError, explain, explain_all
 from convis_xr.sampling import Sampling, dequantified, read_sampling
-from convis_xr.units import parse_unit
+from convis_xr.units import factor, parse_unit
 
 #: what the axes of a bare array mean, by their number
 AXES = {
@@ -120,6 +120,42 @@ def check_stimulus(data: Any, name: str = "stimulus") -> tuple[xr.DataArray, Sam
     if dims.Y in array.dims and array.sizes[dims.Y] > 1 and array[dims.Y][0] < array[dims.Y][-1]:
         array = array.isel({dims.Y: slice(None, None, -1)})
     return array, sampling
+
+
+def like(first: xr.DataArray, data: Any, name: str = "further input") -> np.ndarray[Any, Any]:
+    """Values of data that go with a canonical stimulus, in its order of dimensions and in its unit.
+
+    Parameters
+    ----------
+    first : DataArray
+        As `check_stimulus` gives it.
+    data : DataArray
+        With the same dimensions, coordinates and kind of unit.
+
+    Raises
+    ------
+    ContractError
+        Faults of its own, another size, other coordinates, NaN or infinity.
+    UnitError
+        A unit that does not convert to that of ``first``.
+    """
+    array, _ = check_stimulus(data, name)
+    cure = "align them first: same dimensions, sizes and coordinates"
+    if array.sizes != first.sizes:
+        wanted, got = (str(dict(given.sizes)) for given in (first, array))
+        raise ContractError(explain(name, wanted=wanted, got=got, cure=cure))
+    for dim in first.dims:
+        ours, theirs = (
+            np.asarray(given[dim].values, "f8") if dim in given.coords else None for given in (first, array)
+        )
+        step = 1.0 if ours is None or len(ours) < 2 else abs(float(ours[1] - ours[0]))
+        if ours is not None and theirs is not None and np.abs(ours - theirs).max() > 1e-3 * step:
+            got = f"{dim} from {theirs[0]:.6g} to {theirs[-1]:.6g}"
+            wanted = f"{dim} from {ours[0]:.6g} to {ours[-1]:.6g}"
+            raise ContractError(explain(name, wanted=wanted, got=got, cure=cure))
+    scale = factor(array.attrs["units"], first.attrs["units"], f"units of {name}")
+    check_finite(array.values, tuple(str(dim) for dim in array.dims), {}, name)
+    return array.values if scale == 1 else array.values * scale
 
 
 def valid_range(stimulus: xr.DataArray) -> tuple[float, float] | None:

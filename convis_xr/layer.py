@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import torch
@@ -10,7 +11,7 @@ import xarray as xr
 
 import convis_xr
 from convis_xr.context import InputInfo, RunContext, is_busy, running
-from convis_xr.contract import check_finite, check_stimulus, valid_range
+from convis_xr.contract import check_finite, check_stimulus, like, valid_range
 from convis_xr.errors import ContractError, explain
 from convis_xr.footprint import UNKNOWN, Footprint
 from convis_xr.keeping import Keeping
@@ -18,7 +19,7 @@ from convis_xr.options import get_option
 from convis_xr.parameters import Parameter
 from convis_xr.sampling import Sampling
 from convis_xr.tensors import block_to_tensor, output_labels
-from convis_xr.units import is_bare, magnitude
+from convis_xr.units import factor, has_dimension, is_bare, magnitude
 
 
 class Layer(Keeping):
@@ -45,6 +46,10 @@ class Layer(Keeping):
     torch.Size([1, 1, 50, 12, 12])
     """
 
+    #: unit that ``forward`` wants its input in; None: any, it does not look at it
+    units_in: str | None = None
+    #: whether input without a unit ("1") is taken to be in ``units_in``
+    bare_in: bool = False
     #: unit of the output; None: that of the input
     units_out: str | None = "1"
     #: what is assumed before the first frame: "first_frame", "zeros", a number or quantity; None: `start`
@@ -137,7 +142,7 @@ class Layer(Keeping):
     def __call__(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """Labels in, labels out; tensor in, tensor out."""
         if isinstance(x, xr.DataArray | xr.Dataset):
-            return self._on_labels(x)
+            return self._on_labels(x, *args)
         context = running(self)
         if context is not None:
             self._note_call(context)
@@ -146,7 +151,9 @@ class Layer(Keeping):
             name, cure = type(self).__name__, "set it as an attribute, or put it into a torch.nn.ModuleList"
             raise ContractError(explain(name, wanted="a part of the model that calls it", got="a stranger", cure=cure))
         tensor = self._checked(x)
-        context = self._continued(self.info, tensor)
+        # bare numbers are in the layer's own unit, whatever labelled data came before
+        info = self.info if self.units_in is None else replace(self.info, units=self.units_in)
+        context = self._continued(info, tensor)
         self.begin(context, self.initial, tensor[:, :, :1])
         with context.active():
             result = super().__call__(tensor, *args, **kwargs)
@@ -164,7 +171,8 @@ class Layer(Keeping):
         """A run of this model that shares nothing with others but the parameters."""
         paths = {id(module): name for name, module in self.named_modules()}
         checked = None if outputs is None else self._checked_outputs(outputs)
-        return RunContext(paths, info, state=self._checked_state(state or {}), seed=seed, outputs=checked)
+        scale = self._input_scale(info.units)
+        return RunContext(paths, info, state=self._checked_state(state or {}), seed=seed, outputs=checked, scale=scale)
 
     def begin(self, context: RunContext, initial: Any, frame: torch.Tensor) -> None:
         """Put a run that has no state yet where it would be if ``initial`` had always been shown.
@@ -190,7 +198,7 @@ class Layer(Keeping):
         context.state = {path: kept for path, kept in context.state.items() if path in followed}
 
     def advance(
-        self, context: RunContext, x: torch.Tensor, dtype: torch.dtype | None = None
+        self, context: RunContext, x: torch.Tensor, dtype: torch.dtype | None = None, *others: torch.Tensor
     ) -> dict[str, torch.Tensor]:
         """Compute one chunk of a run: outputs by name; the state in ``context`` moves on.
 
@@ -201,17 +209,20 @@ class Layer(Keeping):
             Of any real dtype.
         dtype : torch.dtype, optional
             A floating one to compute in; by default that of ``x``.
+        *others : Tensor
+            Further inputs of ``forward``, as ``x``.
         """
         dtype = x.dtype if dtype is None else dtype
         length = x.shape[2]
         if self.block_bytes is not None and not torch.is_grad_enabled():
             length = max(1, self.block_bytes * x.shape[2] // (x.numel() * dtype.itemsize))
-        made = [self._advance(context, part.to(dtype)) for part in x.split(length, dim=2)]
+        parts = zip(*(given.split(length, dim=2) for given in (x, *others)), strict=True)
+        made = [self._advance(context, *(part.to(dtype) for part in inputs)) for inputs in parts]
         return made[0] if len(made) == 1 else {name: torch.cat([part[name] for part in made], 2) for name in made[0]}
 
-    def _advance(self, context: RunContext, x: torch.Tensor) -> dict[str, torch.Tensor]:
+    def _advance(self, context: RunContext, x: torch.Tensor, *others: torch.Tensor) -> dict[str, torch.Tensor]:
         with context.active():
-            result = super().__call__(x)
+            result = super().__call__(x if context.scale == 1 else x * context.scale, *others)
         outputs = result if isinstance(result, dict) else {"response": result}
         for name, output in outputs.items():
             if not isinstance(output, torch.Tensor) or output.ndim != 5 or output.shape[2] != x.shape[2]:
@@ -259,7 +270,7 @@ class Layer(Keeping):
 
     # --- inner workings -------------------------------------------------------------------------------------
 
-    def _on_labels(self, data: Any) -> xr.DataArray | xr.Dataset:
+    def _on_labels(self, data: Any, *others: Any) -> xr.DataArray | xr.Dataset:
         stimulus, sampling = check_stimulus(data)
         names = tuple(str(dim) for dim in stimulus.dims)
         block = stimulus.values
@@ -269,7 +280,10 @@ class Layer(Keeping):
         context = self._continued(info, x)
         with torch.no_grad():
             self.begin(context, self.initial, x[:, :, :1])
-            outputs = self.advance(context, x)
+            further = [
+                block_to_tensor(like(stimulus, other), names, device=x.device, dtype=x.dtype) for other in others
+            ]
+            outputs = self.advance(context, x, None, *further)
         made = {}
         for name, tensor in outputs.items():
             labels = output_labels(stimulus, tuple(tensor.shape))
@@ -280,6 +294,12 @@ class Layer(Keeping):
             if isinstance(module, Layer):
                 module._info = info
         return made["response"] if list(made) == ["response"] else xr.Dataset(made)
+
+    def _input_scale(self, units: str) -> float:
+        """What turns input in ``units`` into the unit that ``forward`` counts in."""
+        if self.units_in is None or (self.bare_in and has_dimension(units, "dimensionless")):
+            return 1.0
+        return factor(units, self.units_in, f"units of the input of {type(self).__name__}")
 
     def _note_call(self, context: RunContext) -> None:
         """Two calls in one chunk would share one state, and mix two signals in it."""

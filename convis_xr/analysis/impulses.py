@@ -57,7 +57,7 @@ def impulse_response(
     dt, pixel_size : quantity, optional
         Sampling; by default that of the layer's last input, else that of `set_options`.
     units : str, optional
-        Unit of the input; by default that of the layer's last input, else ``"1"``.
+        Unit of the input; by default the one that the layer counts in, else that of its last input, else ``"1"``.
     seed : int, optional
         As of `run`.
 
@@ -90,7 +90,7 @@ def impulse_response(
     film = np.full((_count(channels, channel), steps, *pixel_counts(size, sampling)), ground)
     row, column = film.shape[2] // 2, film.shape[3] // 2
     film[channel, 0, row, column] += peak
-    unit = layer.info.units if units is None else units
+    unit = units or layer.units_in or layer.info.units
     limits = _limits(layer, ground, ground + peak)
     axes = (dims.CHANNEL, dims.TIME, *dims.SPACE)
     stimulus = as_stimulus(film, sampling.dt, sampling.pixel_size, unit, limits, axes)

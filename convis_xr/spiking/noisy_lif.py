@@ -7,17 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from convis_xr.context import running
 from convis_xr.footprint import Footprint
-from convis_xr.kernels.lif import cells_of, noisy_lif, random_potential
-from convis_xr.kernels.philox import key_of
-from convis_xr.layer import Layer
+from convis_xr.kernels.lif import noisy_lif, random_potential
 from convis_xr.parameters import Parameter, State
+from convis_xr.random_layer import RandomLayer
 from convis_xr.sampling import Sampling
-from convis_xr.units import factor, has_dimension
 
 
-class NoisyLIF(Layer):
+class NoisyLIF(RandomLayer):
     r"""Noisy leaky integrate-and-fire cells (Wohrer & Kornprobst 2009, eq. 16).
 
     :math:`\dot V = I + \mathrm{noise} - g_L V`; at threshold 1 a spike, reset to 0, then refractory for
@@ -55,11 +52,11 @@ class NoisyLIF(Layer):
     59
     """
 
+    units_in = "Hz"
+    bare_in = True
     units_out = "count"
     potential: Any
     refractory: Any
-    step: Any
-    start = "zeros"
 
     def __init__(
         self,
@@ -70,7 +67,7 @@ class NoisyLIF(Layer):
         random_init: bool = False,
         seed: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(seed)
         self.g_leak = Parameter(g_leak, "rate", bounds=("0 Hz", None), doc="leak", label="g_leak")
         self.noise = Parameter(
             noise, "dimensionless", bounds=(0, None), doc="standard deviation of the membrane", label="noise"
@@ -82,17 +79,17 @@ class NoisyLIF(Layer):
             refractory_sd, "time", bounds=("0 s", None), doc="its standard deviation", label="refractory_sd"
         )
         self.random_init = random_init
-        self.seed = seed
         self.potential = State(doc="membrane, threshold 1", primed=False)
         self.refractory = State(units="s", doc="what is left of the refractory period", primed=False)
-        self.step = State(doc="index of the next time step", primed=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Spikes (batch, channel, time, y, x), uint8, of currents in Hz or the labels' own unit."""
-        scale = self._hertz()
-        x = x if scale == 1 else x * scale
-        counts, state = noisy_lif(x, self.begun(x), dt=self.dt, key=self.key, step=self.next_step, **self.constants)
-        self.keep(state, x.shape[2])
+    def forward(self, x: Tensor, cells: Tensor | None = None) -> Tensor:
+        """Spikes (batch, channel, time, y, x), uint8, of currents in Hz.
+
+        ``cells`` (batch, channel, y, x) are indices in the full frame, where they are not those of the frame of ``x``.
+        """
+        source = self.source(x, cells)
+        counts, state = noisy_lif(x, self.begun(x, source["cells"]), dt=self.dt, **source, **self.constants)
+        self.keep(state, x)
         return counts
 
     @property
@@ -101,42 +98,25 @@ class NoisyLIF(Layer):
         names = ("g_leak", "noise", "refractory_mean", "refractory_sd")
         return {name: getattr(self, name) for name in names}
 
-    @property
-    def next_step(self) -> int:
-        """Absolute index of the next sample."""
-        return 0 if self.step is None else int(self.step)
+    def source(self, x: Tensor, cells: Tensor | None = None) -> dict[str, Any]:
+        """What tells the draws for ``x``, by the names of the kernel."""
+        index = self.cells(x) if cells is None else cells
+        return {"key": self.key, "step": self.next_step, "repeat": self.repeat, "cells": index}
 
-    def begun(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def begun(self, x: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
         """Membrane and refractory time (batch, channel, y, x) before the first sample of ``x``."""
-        return self._start(x) if self.potential is None else (self.potential, self.refractory)
+        if self.potential is not None:
+            return self.potential, self.refractory
+        rest = torch.zeros_like(x[:, :, 0])
+        if not self.random_init:
+            return rest, rest.clone()
+        return random_potential(cells, key=self.key, repeat=self.repeat, dtype=x.dtype), rest
 
-    def keep(self, state: tuple[Tensor, Tensor], steps: int) -> None:
-        """Go on by so many steps, with this state."""
-        self.step = torch.tensor(self.next_step + steps)
+    def keep(self, state: tuple[Tensor, Tensor], x: Tensor) -> None:
+        """Go on by the time steps of ``x``, with this state."""
+        self.count(x)
         self.potential, self.refractory = state
-
-    @property
-    def key(self) -> tuple[int, int]:
-        """Key of this layer's random numbers: a function of the seed and of the layer's path in the model."""
-        context = running(self)
-        path = "" if context is None else context.paths[id(self)]
-        seed = self.seed if context is None or context.seed is None else context.seed
-        return key_of(seed, path)
 
     def footprint(self, sampling: Sampling) -> Footprint:
         """A membrane never surely forgets, since spikes are discrete; no reach in space."""
         return Footprint(memory=float("inf"))
-
-    def _hertz(self) -> float:
-        """What turns the current into Hz. Within a model it comes from another layer, and is in Hz."""
-        context = running(self)
-        units = self.info.units
-        if (context is not None and context.paths[id(self)]) or has_dimension(units, "dimensionless"):
-            return 1.0
-        return factor(units, "Hz", "current")
-
-    def _start(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        rest = torch.zeros_like(x[:, :, 0])
-        if not self.random_init:
-            return rest, rest.clone()
-        return random_potential(cells_of(rest.shape, x.device), key=self.key, dtype=x.dtype), rest

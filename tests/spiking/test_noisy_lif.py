@@ -67,7 +67,9 @@ def test_the_current_is_read_in_its_own_unit() -> None:
     np.testing.assert_array_equal(cx.spiking.NoisyLIF(noise=0.0)(kilohertz), wanted)
     result = cx.run(cx.spiking.NoisyLIF(noise=0.0), kilohertz, progress=False)
     np.testing.assert_array_equal(result.response, wanted)
-    with pytest.raises(cx.UnitError, match="current: wanted a unit that converts to Hz, got cd/m"):
+    with pytest.raises(
+        cx.UnitError, match="units of the input of NoisyLIF: wanted a unit that converts to Hz, got cd/m"
+    ):
         cx.spiking.NoisyLIF()(hertz.assign_attrs(units="cd/m^2"))
 
 

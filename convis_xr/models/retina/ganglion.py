@@ -138,16 +138,16 @@ class Ganglion(Layer):
     def _spikes_at_once(self, x: Tensor, cell: NoisyLIF) -> Tensor:
         """All stages in one pass over memory: nothing between them has to be kept."""
         low_pass = self.start_frame(x) if self.low_pass is None else self.low_pass
+        source = cell.source(x)
         counts, (self.low_pass, *membrane) = ganglion_spikes(
             x,
-            (low_pass, *cell.begun(x)),
+            (low_pass, *cell.begun(x, source["cells"])),
             **{name: getattr(self, name) for name in _CONSTANTS},
             **cell.constants,
             dt=self.dt,
-            key=cell.key,
-            step=cell.next_step,
+            **source,
         )
-        cell.keep((membrane[0], membrane[1]), x.shape[2])
+        cell.keep((membrane[0], membrane[1]), x)
         return counts
 
     def footprint(self, sampling: Sampling) -> Footprint:
