@@ -32,11 +32,12 @@ _HOMES = {
     "open_stimulus": "io",
     "describe": "describing",
     "sample": "samples",
+    "Stream": "streams",
     "run": "engine",
     "plan": "engine",
 }
 #: public modules
-_ROOMS = ("units", "stimuli", "io", "filters", "spiking", "models", "analysis", "plotting")
+_ROOMS = ("units", "stimuli", "io", "streams", "filters", "spiking", "models", "analysis", "plotting")
 
 __all__ = ["__version__", *_HOMES, *_ROOMS]
 
@@ -54,6 +55,7 @@ if TYPE_CHECKING:  # `as` says that these are meant for others
     from convis_xr import plotting as plotting
     from convis_xr import spiking as spiking
     from convis_xr import stimuli as stimuli
+    from convis_xr import streams as streams
     from convis_xr import units as units
     from convis_xr.contract import as_stimulus as as_stimulus
     from convis_xr.describing import describe as describe
@@ -73,4 +75,5 @@ if TYPE_CHECKING:  # `as` says that these are meant for others
     from convis_xr.parameters import State as State
     from convis_xr.samples import sample as sample
     from convis_xr.sampling import Sampling as Sampling
+    from convis_xr.streams import Stream as Stream
     from convis_xr.tensors import from_tensor as from_tensor

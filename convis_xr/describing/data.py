@@ -8,11 +8,13 @@ from typing import Any
 import xarray as xr
 from xarray.indexes import RangeIndex
 
+from convis_xr import dims
 from convis_xr.contract import check_stimulus, is_spike_count
 from convis_xr.describing.description import Description, Table
 from convis_xr.engine.memory import shown_bytes
 from convis_xr.errors import ConvisError
 from convis_xr.sampling import Sampling, dequantified
+from convis_xr.streams import Stream
 
 _DIM_COLUMNS = ("name", "size", "unit", "from", "to", "step", "in blocks of")
 _VARIABLE_COLUMNS = ("name", "dims", "unit", "dtype", "size", "held", "meaning")
@@ -35,6 +37,17 @@ def describe_dataset(dataset: xr.Dataset) -> Description:
     facts = [("size", shown_bytes(sum(value.nbytes for value in plain.data_vars.values()))), *_sampling(plain)]
     shown = tuple(table for table in tables if table.rows)
     return Description("Dataset", str(plain.attrs.get("title", "")), (*facts, *_made_of(plain)), shown)
+
+
+def describe_stream(stream: Stream) -> Description:
+    """An endless source; no frame is read."""
+    like = stream.template
+    at = f"frame {stream.position}, {stream.position * stream.sampling.need_dt('stream'):g} s"
+    facts = [("values", f"{_unit(like)}, {like.dtype}"), *_range(like), *_sampling(like)]
+    facts += [("position", at), ("dropped", str(stream.dropped))]
+    frame = _dims(like.isel({dims.TIME: 0}, drop=True))
+    table = Table("Dimensions of a frame", frame.columns, frame.rows)
+    return Description("Stream", "frames that come one after another", tuple(facts), (table,) if frame.rows else ())
 
 
 def held(array: xr.DataArray) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 import xarray as xr
 
-from convis_xr.describing.data import describe_array, describe_dataset
+from convis_xr.describing.data import describe_array, describe_dataset, describe_stream
 from convis_xr.describing.description import Description
 from convis_xr.describing.models import describe_module
 from convis_xr.describing.values import (
@@ -21,6 +21,7 @@ from convis_xr.describing.values import (
 )
 from convis_xr.errors import ContractError, explain
 from convis_xr.parameters import Derived, Namespace, Parameter, State
+from convis_xr.streams import Stream
 
 
 def describe(obj: Any) -> Description:
@@ -28,7 +29,8 @@ def describe(obj: Any) -> Description:
 
     Parameters
     ----------
-    obj : Layer or torch module, Parameter, Derived, State, Namespace, DataArray, Dataset, state (dict), Tensor
+    obj : Layer or torch module, Parameter, Derived, State, Namespace, DataArray, Dataset, Stream, state (dict),
+        Tensor
         Of a model: its parameters (path, value, unit, bounds, meaning, source, fitted or fixed), derived values,
         states, outputs, layers and footprint. Of data: dimensions, sampling, unit, range, and how it is held.
 
@@ -70,6 +72,7 @@ def describe(obj: Any) -> Description:
 _SHOWS: dict[Any, Any] = {
     xr.DataArray: describe_array,
     xr.Dataset: describe_dataset,
+    Stream: describe_stream,
     Parameter: describe_parameter,
     Derived: describe_derived,
     State: describe_state,

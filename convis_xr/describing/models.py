@@ -68,18 +68,18 @@ def source_of(kind: type) -> str:
     return "; ".join(part for part in parts if _YEAR.search(part))
 
 
-def footprint_text(layer: Layer) -> str:
+def footreachtext(layer: Layer) -> str:
     """How far the layer looks, at the sampling that it knows."""
     sampling = layer.sampling
     try:
-        print_ = layer.footprint(sampling)
+        reach = layer.footprint(sampling)
     except ContractError:
         return 'known once the sampling is, by data or by set_options(dt="1 ms", pixel_size="0.1 deg")'
-    dt = "" if sampling.dt_s is None or math.isinf(print_.memory) else f" ({print_.memory * sampling.dt_s:.4g} s)"
-    forgets = f", forgotten to {print_.tolerance:g}" if print_.tolerance else ""
-    memory = "never forgets" if math.isinf(print_.memory) else f"{print_.memory:g} samples{dt}{forgets}"
-    radius = "the whole frame" if math.isinf(print_.radius) else f"{print_.radius:g} pixels"
-    return f"memory {memory}; reach {radius}; {'mixes' if print_.mixes_channels else 'keeps'} channels"
+    dt = "" if sampling.dt_s is None or math.isinf(reach.memory) else f" ({reach.memory * sampling.dt_s:.4g} s)"
+    forgets = f", forgotten to {reach.tolerance:g}" if reach.tolerance else ""
+    memory = "never forgets" if math.isinf(reach.memory) else f"{reach.memory:g} samples{dt}{forgets}"
+    radius = "the whole frame" if math.isinf(reach.radius) else f"{reach.radius:g} pixels"
+    return f"memory {memory}; reach {radius}; {'mixes' if reach.mixes_channels else 'keeps'} channels"
 
 
 def _facts(module: torch.nn.Module) -> list[tuple[str, str]]:
@@ -87,8 +87,9 @@ def _facts(module: torch.nn.Module) -> list[tuple[str, str]]:
     fitted = sum(value.numel() for value in held if value.requires_grad)
     facts = [("numbers", f"{sum(value.numel() for value in held)} in parameters, {fitted} of them fitted")]
     if isinstance(module, Layer):
+        facts.append(("input", "any unit" if module.units_in is None else module.units_in))
         facts.append(("sampling", repr(module.sampling)))
-        facts.append(("footprint", footprint_text(module)))
+        facts.append(("footprint", footreachtext(module)))
         facts.append(("before the first frame", str(module.start if module.initial is None else module.initial)))
     return facts
 
