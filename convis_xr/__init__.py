@@ -32,6 +32,7 @@ _HOMES = {
     "open_stimulus": "io",
     "describe": "describing",
     "sample": "samples",
+    "Runner": "background",
     "Stream": "streams",
     "run": "engine",
     "plan": "engine",
@@ -57,6 +58,7 @@ if TYPE_CHECKING:  # `as` says that these are meant for others
     from convis_xr import stimuli as stimuli
     from convis_xr import streams as streams
     from convis_xr import units as units
+    from convis_xr.background import Runner as Runner
     from convis_xr.contract import as_stimulus as as_stimulus
     from convis_xr.describing import describe as describe
     from convis_xr.engine.runner import plan as plan
