@@ -23,6 +23,7 @@ _HOMES = {
     "UnitError": "errors",
     "set_options": "options",
     "Sampling": "sampling",
+    "align": "alignment",
     "as_stimulus": "contract",
     "from_tensor": "tensors",
     "Layer": "layer",
@@ -58,6 +59,7 @@ if TYPE_CHECKING:  # `as` says that these are meant for others
     from convis_xr import stimuli as stimuli
     from convis_xr import streams as streams
     from convis_xr import units as units
+    from convis_xr.alignment import align as align
     from convis_xr.background import Runner as Runner
     from convis_xr.contract import as_stimulus as as_stimulus
     from convis_xr.describing import describe as describe
