@@ -59,6 +59,11 @@ class Derived:
         """What the value follows from."""
         return dict(self._dependencies)
 
+    @property
+    def units(self) -> str:
+        """Unit of the value: that of the parameter whose place it has taken, else none."""
+        return "1" if self.stands_for is None else self.stands_for.units
+
     def set(self, **dependencies: Any) -> Derived:
         """Exchange dependencies. Returns the derived value itself.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from pathlib import Path
 
 import numpy as np
@@ -120,3 +121,8 @@ def test_a_new_name_may_be_derived() -> None:
     layer.rate = cx.Derived(lambda tau: 1 / tau, tau=layer.tau)
     assert float(layer.rate) == 250.0
     assert cx.describe(layer.rate).table("Follows from").rows == (("tau", "0.004 s", "Parameter"),)
+
+
+def test_a_result_tells_what_the_derived_value_was() -> None:
+    facts = json.loads(cx.run(Pair(), _step()).attrs["convis_xr_provenance"])["model"]["parameters"]
+    assert facts == {"first.tau": {"value": 0.005, "units": "s"}, "second.tau": {"value": 0.01, "units": "s"}}
