@@ -5,6 +5,9 @@ import pickle
 
 import pytest
 import torch
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 import convis_xr as cx
 from convis_xr.filters import LowPass
@@ -124,3 +127,14 @@ def test_no_optimizer_is_kept_as_none() -> None:
     model.set_optimizer.SGD(lr=0.1)
     model.pop_optimizer()
     assert model.optimizer is None
+
+
+def test_tab_completion_in_ipython() -> None:
+    config = Config()
+    config.Completer.use_jedi = False
+    shell = InteractiveShell(config=config)
+    shell.user_ns["model"] = Line()
+    text = "model.set_optimizer."
+    with provisionalcompleter():
+        found = {completion.text for completion in shell.Completer.completions(text, len(text))}
+    assert set(optimizer_classes()) <= {name.lstrip(".") for name in found}

@@ -10,10 +10,10 @@ import numpy as np
 
 from convis_xr.stimuli.draws import Numbers, normal, uniform
 
-#: steps of the drift that are drawn at a time
-BLOCK = 4096
+#: steps of the drift that are drawn at a time, and of a path that are computed at a time
+BLOCK = 2**13
 #: sinusoids that a tremor is made of
-WAVES = 32
+WAVES = 16
 #: least time between microsaccades, and the most that one lasts [s]
 PAUSE = 0.1
 #: which random numbers serve what; the drift's blocks follow the last one
@@ -116,8 +116,11 @@ class Fixation:
             return np.zeros((len(index), 2))
         rates = self.frequency + self.bandwidth * normal(self.seed, _TREMOR, 2 * WAVES).reshape(2, WAVES)
         phases = 2 * np.pi * uniform(self.seed, _TREMOR, 4 * WAVES)[2 * WAVES :].reshape(2, WAVES)
-        time = (index * self.dt)[:, None, None]
-        shaken: Numbers = np.cos(2 * np.pi * rates * time + phases).sum(-1)
+        time = index * self.dt
+        shaken = np.zeros((len(index), 2))
+        for axis in range(2):
+            for rate, phase in zip(rates[axis], phases[axis], strict=True):
+                shaken[:, axis] += np.cos(2 * np.pi * rate * time + phase)
         return self.tremor * math.sqrt(2 / WAVES) * shaken
 
 

@@ -11,7 +11,7 @@ import xarray as xr
 
 from convis_xr.errors import ContractError, explain
 from convis_xr.sampling import Sampling
-from convis_xr.stimuli.fixation import PAUSE, Fixation, saccade_times
+from convis_xr.stimuli.fixation import BLOCK, PAUSE, Fixation, saccade_times
 from convis_xr.stimuli.frames import lazy
 from convis_xr.stimuli.plane import at_least, seed_number, step_count, text
 from convis_xr.stimuli.windows import path_of
@@ -113,7 +113,7 @@ def eye_movements(
         times=saccade_times(steps * step, rate, number),
     )
     _check_tremor(fixation)
-    blocks = None if chunk is None else step_count(chunk, sampling, "chunk", least=1)
+    blocks = BLOCK if chunk is None else step_count(chunk, sampling, "chunk", least=1)
     gaze = lazy(partial(_gaze, fixation=fixation), (steps, 2, 1), np.dtype(np.float64), blocks)
     attrs = {
         "drift": f"{fixation.drift:.12g} degree^2/s",
