@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+import convis_xr
 from convis_xr.errors import ParameterError, UnitError, explain
 from convis_xr.options import get_option
 from convis_xr.units import Quantity, dimension_for, dimension_of, is_bare, magnitude, quantity, unit_of
@@ -153,6 +154,9 @@ class Parameter(torch.nn.Parameter):
             shown = f"shape {tuple(self.shape)}, {self.units}, {str(self.dtype).removeprefix('torch.')}"
         doc = f"  # {self.doc}" if self.doc else ""
         return f"Parameter({self.label}: {shown}){doc}"
+
+    def _repr_html_(self) -> str:
+        return convis_xr.describe(self)._repr_html_()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         if id(self) not in memo:

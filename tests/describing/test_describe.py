@@ -179,9 +179,10 @@ def test_html_escapes_what_comes_from_outside() -> None:
         assert any(nasty in word for word in parsed.words)
 
 
-def test_html_of_a_model_is_its_notebook_repr() -> None:
+def test_html_is_the_notebook_repr_of_models_parameters_and_names() -> None:
     model = cx.filters.LowPass()
-    assert model._repr_html_() == cx.describe(model)._repr_html_()
+    for shown in (model, model.tau, model.p, model.s):
+        assert shown._repr_html_() == cx.describe(shown)._repr_html_()
 
 
 def test_text_wraps_long_cells_and_drops_empty_columns() -> None:
