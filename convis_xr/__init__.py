@@ -30,6 +30,7 @@ _HOMES = {
     "Parameter": "parameters",
     "Derived": "parameters",
     "State": "parameters",
+    "RetinaConfig": "models",
     "open_stimulus": "io",
     "describe": "describing",
     "sample": "samples",
@@ -73,6 +74,7 @@ if TYPE_CHECKING:  # `as` says that these are meant for others
     from convis_xr.errors import UnitError as UnitError
     from convis_xr.io import open_stimulus as open_stimulus
     from convis_xr.layer import Layer as Layer
+    from convis_xr.models import RetinaConfig as RetinaConfig
     from convis_xr.options import set_options as set_options
     from convis_xr.parameters import Derived as Derived
     from convis_xr.parameters import Parameter as Parameter

@@ -12,6 +12,7 @@ import convis_xr
 from convis_xr.context import running
 from convis_xr.errors import ParameterError, UnitError, explain
 from convis_xr.parameters import Derived, Namespace, Parameter, State, completion, files
+from convis_xr.parameters.config import values_at
 from convis_xr.parameters.state import compact
 
 
@@ -107,6 +108,41 @@ class Module(torch.nn.Module):
     def load_parameters(self, path: Any, strict: bool = True) -> None:
         """Read what `save_parameters` wrote; ``strict`` as in `set_parameters`."""
         self._assign(files.load(path), strict)
+
+    def load_config(self, config: Any, prefix: str = "") -> None:
+        """Set parameters to the values that a configuration has for them; the others stay as they are.
+
+        Parameters
+        ----------
+        config : mapping, or RetinaConfig
+            Paths to quantities; mappings within mappings, or dotted paths: ``{"center": {"tau": "5 ms"}}`` is
+            ``{"center.tau": "5 ms"}``.
+        prefix : str
+            Where in ``config`` the values for this layer are: ``opl.load_config(config, prefix="opl")``.
+
+        Raises
+        ------
+        UnitError, ParameterError
+            A value that a parameter cannot have. Then none is changed.
+
+        Warns
+        -----
+        UserWarning
+            The layer has no parameter of that path.
+
+        Examples
+        --------
+        >>> import convis_xr as cx
+        >>> blur = cx.filters.SpaceTimeLowPass("0.1 deg", "10 ms")
+        >>> blur.load_config({"center": {"tau": "5 ms"}}, prefix="center")
+        >>> blur.tau.value
+        <Quantity(0.005, 'second')>
+        """
+        values, own = values_at(config, prefix), dict(self.named_parameters())
+        for path in [path for path in values if path not in own]:
+            wanted, cure = f"paths among {', '.join(own) or 'none'}", "check its spelling; it is left out"
+            warnings.warn(explain("config", wanted=wanted, got=path, cure=cure), stacklevel=2)
+        files.assign(own, {path: value for path, value in values.items() if path in own})
 
     # --- inner workings -------------------------------------------------------------------------------------
 
