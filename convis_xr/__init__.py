@@ -23,6 +23,7 @@ _HOMES = {
     "UnitError": "errors",
     "set_options": "options",
     "Sampling": "sampling",
+    "align": "alignment",
     "as_stimulus": "contract",
     "from_tensor": "tensors",
     "Layer": "layer",
@@ -31,12 +32,15 @@ _HOMES = {
     "State": "parameters",
     "RetinaConfig": "models",
     "open_stimulus": "io",
+    "describe": "describing",
     "sample": "samples",
+    "Runner": "background",
+    "Stream": "streams",
     "run": "engine",
     "plan": "engine",
 }
 #: public modules
-_ROOMS = ("units", "stimuli", "io", "filters", "spiking", "models", "analysis", "plotting")
+_ROOMS = ("units", "stimuli", "io", "streams", "filters", "spiking", "models", "analysis", "plotting")
 
 __all__ = ["__version__", *_HOMES, *_ROOMS]
 
@@ -54,8 +58,12 @@ if TYPE_CHECKING:  # `as` says that these are meant for others
     from convis_xr import plotting as plotting
     from convis_xr import spiking as spiking
     from convis_xr import stimuli as stimuli
+    from convis_xr import streams as streams
     from convis_xr import units as units
+    from convis_xr.alignment import align as align
+    from convis_xr.background import Runner as Runner
     from convis_xr.contract import as_stimulus as as_stimulus
+    from convis_xr.describing import describe as describe
     from convis_xr.engine.runner import plan as plan
     from convis_xr.engine.runner import run as run
     from convis_xr.errors import ContractError as ContractError
@@ -73,4 +81,5 @@ if TYPE_CHECKING:  # `as` says that these are meant for others
     from convis_xr.parameters import State as State
     from convis_xr.samples import sample as sample
     from convis_xr.sampling import Sampling as Sampling
+    from convis_xr.streams import Stream as Stream
     from convis_xr.tensors import from_tensor as from_tensor

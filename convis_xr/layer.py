@@ -10,14 +10,13 @@ import torch
 import xarray as xr
 
 import convis_xr
-from convis_xr import dims
 from convis_xr.context import InputInfo, RunContext, is_busy, running
 from convis_xr.contract import check_finite, check_stimulus, like, valid_range
 from convis_xr.errors import ContractError, explain
 from convis_xr.footprint import UNKNOWN, Footprint
-from convis_xr.module import Module
+from convis_xr.keeping import Keeping
 from convis_xr.options import get_option
-from convis_xr.outputs import check_output, forms, join, labelled, narrow
+from convis_xr.outputs import check_output, join, labelled, narrow
 from convis_xr.parameters import Parameter
 from convis_xr.sampling import Sampling
 from convis_xr.selection import Selection
@@ -25,7 +24,7 @@ from convis_xr.tensors import Labels, block_to_tensor, output_labels
 from convis_xr.units import factor, has_dimension, is_bare, magnitude
 
 
-class Layer(Module):
+class Layer(Keeping):
     """Base class of filters, spiking cells and models.
 
     Subclass it with ``__init__`` and ``forward(x)``, x being a Tensor (batch, channel, time, y, x). Attributes that are
@@ -277,6 +276,18 @@ class Layer(Module):
         """What `run` would do; see `convis_xr.plan`."""
         return convis_xr.plan(self, stimulus, **options)
 
+    def impulse_response(self, duration: Any = 500, size: Any = 10, **options: Any) -> Any:
+        """The response to one pixel lit for one step, by a run of its own; `convis_xr.analysis.impulse_response`."""
+        return convis_xr.analysis.impulse_response(self, duration, size, **options)
+
+    def plot_impulse(self, duration: Any = 500, size: Any = 10, **options: Any) -> Any:
+        """The impulse response over time, as a holoviews picture; see `convis_xr.plotting.impulse_time`."""
+        return convis_xr.plotting.impulse_time(self.impulse_response(duration, size, **options))
+
+    def plot_impulse_space(self, duration: Any = 100, size: Any = 20, **options: Any) -> Any:
+        """The impulse response over space, as a holoviews picture; see `convis_xr.plotting.impulse_space`."""
+        return convis_xr.plotting.impulse_space(self.impulse_response(duration, size, **options))
+
     # --- inner workings -------------------------------------------------------------------------------------
 
     def _on_labels(self, data: Any, *others: Any) -> xr.DataArray | xr.Dataset:
@@ -293,10 +304,7 @@ class Layer(Module):
                 block_to_tensor(like(stimulus, other), names, device=x.device, dtype=x.dtype) for other in others
             ]
             outputs = self.advance(context, x, None, *further)
-        found = forms(
-            outputs, lambda name, shape: self.output_labels(name, stimulus, shape), stimulus.coords[dims.TIME]
-        )
-        made = labelled(outputs, found, lambda name: self.output_units(name, info.units))
+        made = labelled(outputs, self, stimulus, info.units)
         # only now: a call that fails leaves everything as it was
         self._hold_after(context, x)
         for module in self.modules():

@@ -8,9 +8,10 @@ from typing import Any, Self
 
 import torch
 
+import convis_xr
 from convis_xr.context import running
 from convis_xr.errors import ParameterError, UnitError, explain
-from convis_xr.parameters import Namespace, Parameter, State, completion, files
+from convis_xr.parameters import Derived, Namespace, Parameter, State, completion, files
 from convis_xr.parameters.config import values_at
 from convis_xr.parameters.state import compact
 
@@ -22,7 +23,7 @@ class Module(torch.nn.Module):
         super().__init__()
         completion.allow(type(self), Namespace)
         self._states: dict[str, State] = {}
-        self._stacks: dict[str, list[Any]] = {"state": [], "parameters": []}
+        self._derived: dict[str, Derived] = {}
 
     def register_state(self, name: str, value: torch.Tensor | None = None, **facts: Any) -> None:
         """Declare that attribute ``name`` is carried in time; keywords as of `State`."""
@@ -40,6 +41,15 @@ class Module(torch.nn.Module):
         """The parameters that have a unit and a meaning (`Parameter`), by path."""
         own = {name: value for name, value in self.named_parameters() if isinstance(value, Parameter)}
         return Namespace(own, "Parameters of the model that can be set by the user")
+
+    @property
+    def derived(self) -> Namespace:
+        """All values that follow from parameters (`Derived`), by path; they are neither fitted nor saved."""
+        found = {}
+        for path, module in self.named_modules():
+            if isinstance(module, Module):
+                found.update({_join(path, name): value for name, value in module._derived.items()})
+        return Namespace(found, "Derived values")
 
     @property
     def m(self) -> Namespace:
@@ -74,14 +84,6 @@ class Module(torch.nn.Module):
     def detach_state(self) -> None:
         """Cut the held state off the graph that it was computed by."""
         self._hold({path: value.detach() for path, value in self._held().items()})
-
-    def push_state(self) -> None:
-        """Keep the held state on a stack."""
-        self._stacks["state"].append(self.get_state())
-
-    def pop_state(self) -> None:
-        """Go back to the state pushed last."""
-        self.set_state(self._pop("state"))
 
     # --- parameters -----------------------------------------------------------------------------------------
 
@@ -142,14 +144,6 @@ class Module(torch.nn.Module):
             warnings.warn(explain("config", wanted=wanted, got=path, cure=cure), stacklevel=2)
         files.assign(own, {path: value for path, value in values.items() if path in own})
 
-    def push_parameters(self) -> None:
-        """Keep all values on a stack."""
-        self._stacks["parameters"].append(self.get_parameters())
-
-    def pop_parameters(self) -> None:
-        """Go back to the values pushed last."""
-        self.set_parameters(self._pop("parameters"))
-
     # --- inner workings -------------------------------------------------------------------------------------
 
     def _assign(self, values: Mapping[str, Any], strict: bool) -> None:
@@ -163,6 +157,10 @@ class Module(torch.nn.Module):
             states[name] = value
         elif name in states:
             self._write_state(name, value)
+        elif isinstance(value, Derived):
+            self._derive(name, value)
+        elif name in self.__dict__.get("_derived", {}):
+            self._end_derived(name, value)
         elif isinstance(held, Parameter) and value is not None and not isinstance(value, torch.nn.Parameter):
             held.set(value)
         else:
@@ -176,10 +174,14 @@ class Module(torch.nn.Module):
     def __getattr__(self, name: str) -> Any:
         if name in self.__dict__.get("_states", {}):
             return self._read_state(name)
+        derived = self.__dict__.get("_derived", {})
+        if name in derived:
+            # to what computes it is a number like any other
+            return derived[name] if running(self) is None else torch.as_tensor(derived[name].get())
         return super().__getattr__(name)
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self._states]
+        return [*super().__dir__(), *self._states, *self._derived]
 
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
         super()._apply(fn, recurse)
@@ -193,6 +195,41 @@ class Module(torch.nn.Module):
             name: value for name, value in self._parameters.items() if isinstance(value, Parameter) and value.ndim == 0
         }
         return ", ".join(f"{name}={value.value:.6g~C}" for name, value in own.items())
+
+    def _repr_html_(self) -> str:
+        return convis_xr.describe(self)._repr_html_()
+
+    def _derive(self, name: str, value: Derived) -> None:
+        """Let ``name`` follow from other values from now on."""
+        held = self._parameters.get(name)
+        before = self._derived.get(name)
+        if any(old is not None and value.depends_on(old) for old in (held, before) if old is not value):
+            cure = "a parameter of another name that both follow from"
+            raise ParameterError(explain(name, wanted="no cycle", got=f"a value that follows from {name}", cure=cure))
+        place = held if isinstance(held, Parameter) else None if before is None else before.stands_for
+        if value.stands_for is None and place is not None:
+            value.stands_for = place
+            try:
+                value.get()
+            except ParameterError:
+                value.stands_for = None
+                raise
+        self._parameters.pop(name, None)
+        self.__dict__.pop(name, None)
+        self._derived[name] = value
+
+    def _end_derived(self, name: str, value: Any) -> None:
+        """A parameter takes the place of a derived value; anything else would be overwritten silently."""
+        held = self._derived[name]
+        if not isinstance(value, torch.nn.Parameter):
+            known = ", ".join(held.dependencies)
+            cure = f"set what it follows from ({known}), or assign a cx.Parameter"
+            wanted = "nothing: it is derived"
+            raise ParameterError(explain(name, wanted=wanted, got=repr(value), cure=cure))
+        del self._derived[name]
+        if isinstance(value, Parameter):
+            value.label = name
+        super().__setattr__(name, value)
 
     def _checked_state(self, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         known = self._named_states()
@@ -234,13 +271,6 @@ class Module(torch.nn.Module):
             context.state.pop(_join(context.paths[id(self)], name), None)
         else:
             context.state[_join(context.paths[id(self)], name)] = compact(value)
-
-    def _pop(self, stack: str) -> Any:
-        if not self._stacks[stack]:
-            raise ParameterError(
-                explain(f"pop_{stack}", wanted=f"a push_{stack} before", got="an empty stack", cure="push")
-            )
-        return self._stacks[stack].pop()
 
 
 def _join(path: str, name: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 import xarray as xr
 
+from convis_xr import dims
 from convis_xr.errors import ContractError, explain
 from convis_xr.event_table import EventTable
 from convis_xr.events import Events
@@ -91,15 +92,16 @@ def forms(
     return made
 
 
-def labelled(
-    outputs: Mapping[str, Any], found: Mapping[str, Labels | EventTable], units_of: Callable[[str], str]
-) -> xr.Dataset:
-    """The outputs of one trial, labelled."""
+def labelled(outputs: Mapping[str, Any], layer: Any, like: xr.DataArray, units: str) -> xr.Dataset:
+    """What ``layer`` gave of the stimulus ``like``, in ``units``, labelled."""
+    found = forms(outputs, lambda name, shape: layer.output_labels(name, like, shape), like.coords[dims.TIME])
     tables = [
         form.dataset(form.rows([outputs[name]], 0)) for name, form in found.items() if isinstance(form, EventTable)
     ]
     arrays = {
-        name: form.wrap(outputs[name], units_of(name), name) for name, form in found.items() if isinstance(form, Labels)
+        name: form.wrap(outputs[name], layer.output_units(name, units), name)
+        for name, form in found.items()
+        if isinstance(form, Labels)
     }
     return xr.merge([xr.Dataset(arrays), *tables]) if tables else xr.Dataset(arrays)
 

@@ -23,7 +23,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class LogPolar:
-    r"""A linear density of cells that is uniform in the fovea and falls outside (Wohrer & Kornprobst 2009, sec. 2.5).
+    r"""A linear density of cells that is uniform in the fovea and falls outside (Wohrer & Kornprobst 2009).
 
     Relative to the fovea's it is :math:`d(r) = 1` for eccentricities :math:`r \le R_0`, and
     :math:`d(r) = 1 / (1 + K (r - R_0))` outside.
