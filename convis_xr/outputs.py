@@ -98,11 +98,8 @@ def labelled(outputs: Mapping[str, Any], layer: Any, like: xr.DataArray, units: 
     tables = [
         form.dataset(form.rows([outputs[name]], 0)) for name, form in found.items() if isinstance(form, EventTable)
     ]
-    arrays = {
-        name: form.wrap(outputs[name], layer.output_units(name, units), name)
-        for name, form in found.items()
-        if isinstance(form, Labels)
-    }
+    frames = {name: form for name, form in found.items() if isinstance(form, Labels)}
+    arrays = {name: form.wrap(outputs[name], layer.output_units(name, units), name) for name, form in frames.items()}
     return xr.merge([xr.Dataset(arrays), *tables]) if tables else xr.Dataset(arrays)
 
 

@@ -165,6 +165,14 @@ def test_a_plan_counts_the_part_only() -> None:
     assert part.bytes["computing"] < full.bytes["computing"] / 30
 
 
+def test_a_part_of_a_stream() -> None:
+    part = {"y": slice(2, 5), "x": slice(3, 8)}
+    stream = cx.Stream((frame.values for frame in shown()), dt="1 ms", pixel_size="0.1 deg", units="1")
+    made = cx.run(Cells(), stream, stop=30, outputs=BOTH, region=part, repeats=2, chunk=7)
+    expected = cx.run(Cells(), shown(), stop=30, outputs=BOTH, region=part, repeats=2)
+    xr.testing.assert_allclose(made, expected, rtol=0, atol=1e-12)
+
+
 def test_an_output_of_another_frame_is_refused() -> None:
     class Half(cx.Layer):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
