@@ -144,7 +144,7 @@ def resolve(
 
 
 def trial(request: Request) -> tuple[tuple[OutputFacts, ...], int]:
-    """Show the model one frame of zeros, from the start, in a context that is thrown away.
+    """Show the model one frame of ones, in its own unit, from the start, in a context that is thrown away.
 
     Returns
     -------
@@ -152,7 +152,8 @@ def trial(request: Request) -> tuple[tuple[OutputFacts, ...], int]:
         What it gives, and the bytes of its state.
     """
     context = request.context({})
-    frame = torch.zeros(request.frame_shape, dtype=request.dtype, device=request.device)
+    # not zeros: a logarithm would have none
+    frame = torch.full(request.frame_shape, 1 / context.scale, dtype=request.dtype, device=request.device)
     try:
         made = request.model.advance(context, frame)
     except Exception as error:

@@ -19,7 +19,7 @@ from ..scalars import number
 from . import reference, steps
 from .cells import MOST, VARIABLES, Cell, FitzHughNagumo, HodgkinHuxley, Izhikevich
 
-__all__ = ["FitzHughNagumo", "HodgkinHuxley", "Izhikevich", "follow", "gates_at_rest", "parts_of"]
+__all__ = ["Cell", "FitzHughNagumo", "HodgkinHuxley", "Izhikevich", "follow", "gates_at_rest", "parts_of"]
 
 #: Most sub-steps in a step: whoever needs more has mistaken a unit, and would wait for ever.
 MANY = 1_000_000

@@ -27,6 +27,6 @@ def overflow(where: tuple[int, ...], value: float, rule: Rule) -> OverflowError:
     *frame, step = where
     return OverflowError(
         f"change_events: the pixel (batch, channel, y, x) = {tuple(frame)} has more than {MOST} events in time step "
-        f"{step} of its input, at a value of {value:.6g}: more than a uint8 count can hold; take a higher threshold or a "
-        "shorter time step"
+        f"{step} of its input, at a value of {value:.6g}: more than a uint8 count can hold; take a higher threshold or "
+        "a shorter time step"
     )
