@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 EXTRAS := video,viz,nwb,distributed,dev
 
 .DELETE_ON_ERROR:
-.PHONY: help env demo test test-all lint bench clean
+.PHONY: help env demo test test-all agreement lint bench clean
 
 help: ## List the targets
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ test: $(STAMP) ## All tests but the slow ones, and the examples in the docstring
 
 test-all: $(STAMP) ## All tests, with many more random examples
 	$(BIN)/python -m pytest -n $(JOBS) -p no:benchmark --hypothesis-profile=thorough
+
+agreement: $(STAMP) ## The table of docs/agreement.md, measured anew
+	$(BIN)/python -m pytest -q -p no:benchmark -p no:xdist --agreement docs/agreement.md tests
 
 lint: $(STAMP) ## Style, format, types, import contracts
 	$(BIN)/ruff check .

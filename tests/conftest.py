@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.agreement import Agreement, Row, write
 
 # Set before anything imports torch or matplotlib. Two workers with two threads each would only fight over two cores.
 os.environ.setdefault("MPLBACKEND", "Agg")
@@ -17,3 +21,30 @@ settings.register_profile(
 )
 settings.register_profile("thorough", settings.get_profile("quick"), max_examples=200)
 settings.load_profile("quick")
+
+_rows = pytest.StashKey[dict[tuple[str, str, str], Row]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--agreement", metavar="FILE", help="run what measures agreement, and write the table of it")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_rows] = {}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--agreement"):
+        items[:] = [item for item in items if "agreement" in getattr(item, "fixturenames", ())]
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    target = session.config.getoption("--agreement")
+    if target and exitstatus == pytest.ExitCode.OK:
+        write(iter(session.config.stash[_rows].values()), Path(target))
+
+
+@pytest.fixture
+def agreement(request: pytest.FixtureRequest) -> Agreement:
+    """Assert that an error is within a bound, and note it for docs/agreement.md."""
+    return Agreement(request.config.stash[_rows])

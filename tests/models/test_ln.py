@@ -9,6 +9,7 @@ import xarray as xr
 from scipy import ndimage, special
 
 import convis_xr as cx
+from tests.agreement import Agreement, relative
 
 RNG = np.random.default_rng(0)
 KERNEL = RNG.normal(size=(4, 3, 2))
@@ -34,12 +35,13 @@ def model(**options: object) -> cx.models.LN:
 
 
 @pytest.mark.parametrize("name", SHAPES)
-def test_a_population_is_a_filter_and_a_nonlinearity(name: str) -> None:
+def test_a_population_is_a_filter_and_a_nonlinearity(name: str, agreement: Agreement) -> None:
     stimulus = film()
     before = np.concatenate([np.zeros((3, 6, 7)), stimulus.values])
     # scipy's origin lies in the middle of the kernel, in time too
     linear = ndimage.convolve(before, KERNEL, mode="nearest")[1:13] + BIAS
-    np.testing.assert_allclose(model(nonlinearity=name)(stimulus), SHAPES[name](linear), rtol=1e-6, atol=1e-6)
+    error = relative(model(nonlinearity=name)(stimulus), SHAPES[name](linear))
+    agreement("LN", "scipy.ndimage.convolve and numpy", "relative L2, float32 weights", error, within=1e-6)
 
 
 def test_one_cell_weighs_the_middle_of_the_frame() -> None:

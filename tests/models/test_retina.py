@@ -16,6 +16,7 @@ import convis_xr as cx
 from convis_xr.context import InputInfo
 from convis_xr.models.retina import OPL, GanglionConfig, Retina, RetinaConfig
 from convis_xr.models.retina.presets import HUMAN_PARVO
+from tests.agreement import Agreement, relative
 
 DT, PIXEL = 1e-3, 0.05
 
@@ -77,22 +78,29 @@ def with_gain_control(**options: object) -> Retina:
 
 
 @pytest.mark.parametrize("stage", ["center", "surround", "opl", "bipolar", "adaptation"])
-def test_every_stage_is_what_the_equations_say(stage: str) -> None:
-    _compare(stage)
+def test_every_stage_is_what_the_equations_say(stage: str, agreement: Agreement) -> None:
+    _compare(stage, agreement)
 
 
 @pytest.mark.parametrize("layer", ["parvo_on", "parvo_off"])
 @pytest.mark.parametrize("stage", ["transient", "current"])
-def test_ganglion_stages_are_what_the_equations_say(layer: str, stage: str) -> None:
-    _compare(f"{layer}_{stage}")
+def test_ganglion_stages_are_what_the_equations_say(layer: str, stage: str, agreement: Agreement) -> None:
+    _compare(f"{layer}_{stage}", agreement)
 
 
-def _compare(name: str) -> None:
+def _compare(name: str, agreement: Agreement) -> None:
     stimulus, retina = film(), with_gain_control()
     got = stages(retina, stimulus, [name])[name]
     wanted = expected(stimulus.values, 10.0)[name]
     # the kernel is cut off where less than 1e-6 is left
-    assert np.linalg.norm(got - wanted) < 2e-6 * np.linalg.norm(wanted)
+    stage = name.removeprefix("parvo_on_").removeprefix("parvo_off_")
+    agreement(
+        f"retina, paper: {stage}",
+        "numpy and scipy pipeline",
+        "relative L2, float64",
+        relative(got, wanted),
+        within=2e-6,
+    )
 
 
 def stages(retina: Retina, stimulus: xr.DataArray, names: list[str]) -> dict[str, np.ndarray]:

@@ -16,6 +16,7 @@ from torch.autograd import gradcheck
 
 from convis_xr.kernels.dispatch import force
 from convis_xr.kernels.recursion import gamma_low_pass, low_pass, partial_high_pass, rest
+from tests.agreement import Agreement, relative
 from tests.kernels.tolerance import assert_near
 
 DT = 0.001
@@ -163,11 +164,12 @@ def test_at_rest_a_constant_stays_as_it_is(name: str, value: float) -> None:
     assert torch.equal(end.flatten(), torch.full_like(end, value).flatten())
 
 
-def test_low_pass_is_scipys_lfilter() -> None:
+def test_low_pass_is_scipys_lfilter(agreement: Agreement) -> None:
     x, state = example("low_pass", (1, 1, 200, 2, 2))
     c = np.exp(-DT / 0.02)
     expected, _ = lfilter([1 - c], [1, -c], x.numpy(), axis=2, zi=c * state.numpy()[:, :, None])
-    assert_near(low_pass(x, state, 0.02, DT)[0], torch.from_numpy(expected))
+    error = relative(low_pass(x, state, 0.02, DT)[0], expected)
+    agreement("exponential low-pass", "scipy.signal.lfilter", "relative L2", error, within=1e-12)
 
 
 def test_the_response_to_a_step_is_an_exponential() -> None:
@@ -177,15 +179,16 @@ def test_the_response_to_a_step_is_an_exponential() -> None:
     assert_near(y.flatten(), 1 - torch.exp(-k * DT / 0.02))
 
 
-def test_the_high_pass_falls_to_its_gain_at_rest() -> None:
+def test_the_high_pass_falls_to_its_gain_at_rest(agreement: Agreement) -> None:
     x = torch.ones(1, 1, 1000, 1, 1, dtype=torch.float64)
     y, _ = partial_high_pass(x, torch.zeros(1, 1, 1, 1, dtype=torch.float64), 0.02, 0.7, DT)
     k = torch.arange(1, 1001, dtype=torch.float64)
-    assert_near(y.flatten(), 1 - 0.7 * (1 - torch.exp(-k * DT / 0.02)))
+    error = relative(y.flatten(), 1 - 0.7 * (1 - torch.exp(-k * DT / 0.02)))
+    agreement("partial high-pass", "closed form of its step response", "relative L2", error, within=1e-12)
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])
-def test_the_gamma_cascade_follows_its_closed_form_and_peaks_at_tau(n: int) -> None:
+def test_the_gamma_cascade_follows_its_closed_form_and_peaks_at_tau(n: int, agreement: Agreement) -> None:
     dt, tau = 1e-5, 0.01
     x = torch.zeros(1, 1, 4000, 1, 1, dtype=torch.float64)
     x[:, :, 0] = 1
@@ -193,7 +196,8 @@ def test_the_gamma_cascade_follows_its_closed_form_and_peaks_at_tau(n: int) -> N
     t = (np.arange(4000) + n / 2 + 0.5) * dt  # each pole holds its input for a step: half a step of delay less one
     closed = (n * t) ** n * np.exp(-n * t / tau) / (float(np.prod(np.arange(1, n))) * tau ** (n + 1))
     response = y.flatten().numpy() / dt
-    assert np.abs(response - closed).max() < 2e-3 * closed.max()
+    error = np.abs(response - closed).max() / closed.max()
+    agreement("gamma cascade", "closed form of its impulse response", "max, of the peak", error, within=2e-3)
     assert abs(np.argmax(response) * dt - tau) < 5e-5 * (n + 1)
 
 
