@@ -34,7 +34,8 @@ class Poisson(RandomLayer):
     Raises
     ------
     ContractError
-        When called: a rate is negative or NaN. What a model gives below 0 needs a rectification, chosen by its author.
+        When called: a rate is negative or not finite. What a model gives below 0 needs a rectification, of its
+        author's choice.
     OverflowError
         When called: more than 255 spikes in a step.
 

@@ -63,7 +63,7 @@ def follow(
     OverflowError
         If a cell fires more than 255 times in one step.
     Refused
-        If a cell is driven so strongly that the sub-steps do not follow it.
+        If a cell is driven so strongly that the sub-steps do not follow it, or if they are far too many.
     ValueError
         If a shape, a dtype or a parameter does not fit.
 
@@ -196,7 +196,7 @@ def _check(current: Tensor, state: Tensor, cell: Cell, dt: float, max_step: floa
             wanted = "a finite number above 0" if positive else "a finite number"
             raise ValueError(f"{name}: {label}: wanted {wanted}, got {number(value)}")
     if parts_of(dt, max_step) > MANY:
-        raise ValueError(
+        raise Refused(
             f"{name}: max_step: wanted at least {dt / MANY:.3g} s where the time step is {dt:g} s, got {max_step:g} s: "
-            f"more than {MANY} sub-steps in a step"
+            f"more than {MANY} sub-steps in a step. Cure: a longer max_step."
         )

@@ -110,8 +110,8 @@ def runge_kutta(slope: Callable[[Values], Values], y: Values, h: float) -> Value
 def hodgkin_huxley(cell: HodgkinHuxley, values: Values, drive: float) -> Values:
     """Hodgkin & Huxley 1952, J Physiol 117:500, eq. 26 and, for the gates, 7, 15 and 16."""
     v, m, h, n = values
-    sodium = cell.g_na * m**3 * h * (v - cell.e_na)
-    potassium = cell.g_k * n**4 * (v - cell.e_k)
+    sodium = cell.g_na * m * m * m * h * (v - cell.e_na)
+    potassium = cell.g_k * n * n * n * n * (v - cell.e_k)
     leak = cell.g_leak * (v - cell.e_leak)
     slopes = [float((drive - sodium - potassium - leak) / cell.capacitance)]
     for x, (alpha, beta) in zip((m, h, n), rates(v), strict=True):
@@ -125,12 +125,19 @@ def rates(v: float) -> list[tuple[float, float]]:
     The paper counts from rest, and depolarisation down; here rest is -65 mV, and depolarisation up.
     """
     return [
-        (1.0 * linoid((v + 40) / 10), 4 * math.exp(-(v + 65) / 18)),
-        (0.07 * math.exp(-(v + 65) / 20), 1 / (1 + math.exp(-(v + 35) / 10))),
-        (0.1 * linoid((v + 55) / 10), 0.125 * math.exp(-(v + 65) / 80)),
+        (1.0 * linoid((v + 40) / 10), 4 * exp(-(v + 65) / 18)),
+        (0.07 * exp(-(v + 65) / 20), 1 / (1 + exp(-(v + 35) / 10))),
+        (0.1 * linoid((v + 55) / 10), 0.125 * exp(-(v + 65) / 80)),
     ]
 
 
 def linoid(x: float) -> float:
     """``x / (1 - exp(-x))``, which is 1 at 0."""
-    return x / -math.expm1(-x) if x != 0 else 1.0
+    if x == 0:
+        return 1.0
+    return x / -math.expm1(-x) if x > -700 else -x / exp(-x)
+
+
+def exp(x: float) -> float:
+    """Python's own raises where the others give infinity."""
+    return math.exp(x) if x < 700 else math.inf

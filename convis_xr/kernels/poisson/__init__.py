@@ -59,7 +59,7 @@ def poisson(
     Raises
     ------
     Refused
-        If a rate is negative or NaN.
+        If a rate is negative or not finite.
     OverflowError
         If a count is above 255.
     ValueError
@@ -105,7 +105,7 @@ def _check(rate: Tensor, dt: float) -> None:
     if not (math.isfinite(dt) and dt > 0):
         raise ValueError(f"poisson: dt: wanted a finite number above 0, got {dt}")
     cure = "a rectification before it, such as torch.relu(rate) or rate.clip(min=0)"
-    refuse_unless(rate >= 0, rate, "poisson: rate", "rates of 0 Hz or more", cure)
+    refuse_unless((rate >= 0) & rate.isfinite(), rate, "poisson: rate", "finite rates of 0 Hz or more", cure)
 
 
 def _check_cells(rate: Tensor, cells: Tensor) -> None:
