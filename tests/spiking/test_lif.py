@@ -46,7 +46,7 @@ def test_the_rheobase_is_the_leak() -> None:
 
 @pytest.mark.parametrize("dt", ["0.2 ms", "1 ms", "5 ms"])
 def test_noise_has_the_spread_that_it_is_named_by(dt: str) -> None:
-    """The old noise lacked a factor of sqrt(2). Far below the threshold the membrane is an Ornstein-Uhlenbeck process."""
+    """The old noise lacked a factor of sqrt(2). Far below threshold the membrane is an Ornstein-Uhlenbeck process."""
     cell = cx.spiking.LIF(noise=0.1)
     cell(current(np.full(20000, -500.0), round(400 / float(dt.split()[0])), dt))
     assert float(cell.potential.mean()) == pytest.approx(-10, abs=0.005)

@@ -59,8 +59,8 @@ CASES: dict[str, dict[str, Any]] = {
 }
 
 
-def simulate(name: str) -> dict[str, np.ndarray]:
-    """Run one case in brian2.
+def simulate(name: str, duration: float = DURATION) -> dict[str, np.ndarray]:
+    """Run one case in brian2, for so many ms.
 
     Returns
     -------
@@ -85,7 +85,7 @@ def simulate(name: str) -> dict[str, np.ndarray]:
         setattr(group, variable, start)
     spikes = b2.SpikeMonitor(group)
     membrane = b2.StateMonitor(group, "v", record=True, dt=1 * b2.ms)
-    b2.run(DURATION * b2.ms)
+    b2.run(duration * b2.ms)
     index = np.round(np.asarray(spikes.t / b2.ms) / case["step"]).astype(np.int32)
     values = np.asarray(membrane.v / (b2.mV if case["volts"] else 1))
     return {
