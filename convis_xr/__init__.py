@@ -23,19 +23,24 @@ _HOMES = {
     "UnitError": "errors",
     "set_options": "options",
     "Sampling": "sampling",
+    "align": "alignment",
     "as_stimulus": "contract",
     "from_tensor": "tensors",
     "Layer": "layer",
     "Parameter": "parameters",
     "Derived": "parameters",
     "State": "parameters",
+    "RetinaConfig": "models",
     "open_stimulus": "io",
+    "describe": "describing",
     "sample": "samples",
+    "Runner": "background",
+    "Stream": "streams",
     "run": "engine",
     "plan": "engine",
 }
 #: public modules
-_ROOMS = ("units", "stimuli", "io", "filters", "spiking", "models", "analysis", "plotting")
+_ROOMS = ("units", "stimuli", "io", "streams", "filters", "spiking", "models", "analysis", "plotting")
 
 __all__ = ["__version__", *_HOMES, *_ROOMS]
 
@@ -53,8 +58,12 @@ if TYPE_CHECKING:  # `as` says that these are meant for others
     from convis_xr import plotting as plotting
     from convis_xr import spiking as spiking
     from convis_xr import stimuli as stimuli
+    from convis_xr import streams as streams
     from convis_xr import units as units
+    from convis_xr.alignment import align as align
+    from convis_xr.background import Runner as Runner
     from convis_xr.contract import as_stimulus as as_stimulus
+    from convis_xr.describing import describe as describe
     from convis_xr.engine.runner import plan as plan
     from convis_xr.engine.runner import run as run
     from convis_xr.errors import ContractError as ContractError
@@ -65,10 +74,12 @@ if TYPE_CHECKING:  # `as` says that these are meant for others
     from convis_xr.errors import UnitError as UnitError
     from convis_xr.io import open_stimulus as open_stimulus
     from convis_xr.layer import Layer as Layer
+    from convis_xr.models import RetinaConfig as RetinaConfig
     from convis_xr.options import set_options as set_options
     from convis_xr.parameters import Derived as Derived
     from convis_xr.parameters import Parameter as Parameter
     from convis_xr.parameters import State as State
     from convis_xr.samples import sample as sample
     from convis_xr.sampling import Sampling as Sampling
+    from convis_xr.streams import Stream as Stream
     from convis_xr.tensors import from_tensor as from_tensor

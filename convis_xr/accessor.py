@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     import torch
 
+    from convis_xr.describing import Description
     from convis_xr.sampling import Sampling
 
 
@@ -28,6 +29,12 @@ class _Accessor:
         from convis_xr.sampling import Sampling
 
         return Sampling.of(self._data)
+
+    def describe(self) -> Description:
+        """Dimensions, sampling, unit, range, and how the values are held; see `convis_xr.describe`."""
+        from convis_xr.describing import describe
+
+        return describe(self._data)
 
     def plot(self, mode: str | None = None, **options: Any) -> Any:
         """A holoviews picture that reads only what it shows; see `convis_xr.plotting.plot`."""

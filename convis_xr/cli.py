@@ -55,7 +55,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_run(jobs: Any) -> None:
     run = jobs.add_parser("run", help="run a model over a stimulus, into a zarr store", description=_run.__doc__)
-    run.add_argument("model", metavar="MODEL", help="a preset of the retina: human_parvo, primate, cat_x")
+    model = "a preset of the retina (human_parvo, primate, cat_x), or a configuration file of one (.xml, .json)"
+    run.add_argument("model", metavar="MODEL", help=model)
     run.add_argument("stimulus", type=Path, metavar="STIMULUS", help="zarr, netCDF, npy, film, folder of pictures, inr")
     run.add_argument("output", type=Path, metavar="OUTPUT", help="zarr store to write")
     run.add_argument("--dt", metavar="TIME", help='resample to this time step, each frame held: "1 ms"')
@@ -84,7 +85,7 @@ def _run(arguments: argparse.Namespace) -> None:
         stimulus = cx.io.resample(stimulus, dt=arguments.dt)
     chunk = arguments.chunk
     response = cx.run(
-        cx.models.Retina(arguments.model),
+        _retina(arguments.model),
         stimulus,
         outputs=None if arguments.outputs is None else arguments.outputs.split(","),
         chunk=int(chunk) if chunk is not None and chunk.isdecimal() else chunk,
@@ -94,6 +95,12 @@ def _run(arguments: argparse.Namespace) -> None:
         resume=arguments.resume,
     )
     print(response)
+
+
+def _retina(model: str) -> Any:
+    """A retina by its preset's name, or by the file that describes it."""
+    from_file = Path(model).suffix.lower() in (".xml", ".json")
+    return cx.models.Retina.from_config(model) if from_file else cx.models.Retina(model)
 
 
 def _info(arguments: argparse.Namespace) -> None:

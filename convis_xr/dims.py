@@ -10,6 +10,7 @@ X = "x"
 REPEAT = "repeat"
 CELL = "cell"
 EVENT = "event"
+COMPONENT = "component"
 
 #: The order of a tensor's axes.
 STIMULUS = (BATCH, CHANNEL, TIME, Y, X)

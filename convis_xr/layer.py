@@ -14,7 +14,7 @@ from convis_xr.context import InputInfo, RunContext, is_busy, running
 from convis_xr.contract import check_finite, check_stimulus, like, valid_range
 from convis_xr.errors import ContractError, explain
 from convis_xr.footprint import UNKNOWN, Footprint
-from convis_xr.module import Module
+from convis_xr.keeping import Keeping
 from convis_xr.options import get_option
 from convis_xr.parameters import Parameter
 from convis_xr.sampling import Sampling
@@ -22,7 +22,7 @@ from convis_xr.tensors import block_to_tensor, output_labels
 from convis_xr.units import factor, has_dimension, is_bare, magnitude
 
 
-class Layer(Module):
+class Layer(Keeping):
     """Base class of filters, spiking cells and models.
 
     Subclass it with ``__init__`` and ``forward(x)``, x being a Tensor (batch, channel, time, y, x). Attributes that are
@@ -115,8 +115,10 @@ class Layer(Module):
     def wanted_outputs(self) -> tuple[str, ...]:
         """Names of the outputs that ``forward`` shall give."""
         context = running(self)
+        if context is None:
+            return self.default_outputs
         # what a run is asked for are outputs of the model, not of the layers that it is made of
-        asked = None if context is None or context.paths[id(self)] else context.outputs
+        asked = context.asked.get(id(self)) if context.paths[id(self)] else context.outputs
         return self.default_outputs if asked is None else asked
 
     def start_frame(self, x: torch.Tensor) -> torch.Tensor:
@@ -255,6 +257,18 @@ class Layer(Module):
     def plan(self, stimulus: Any, **options: Any) -> Any:
         """What `run` would do; see `convis_xr.plan`."""
         return convis_xr.plan(self, stimulus, **options)
+
+    def impulse_response(self, duration: Any = 500, size: Any = 10, **options: Any) -> Any:
+        """The response to one pixel lit for one step, by a run of its own; `convis_xr.analysis.impulse_response`."""
+        return convis_xr.analysis.impulse_response(self, duration, size, **options)
+
+    def plot_impulse(self, duration: Any = 500, size: Any = 10, **options: Any) -> Any:
+        """The impulse response over time, as a holoviews picture; see `convis_xr.plotting.impulse_time`."""
+        return convis_xr.plotting.impulse_time(self.impulse_response(duration, size, **options))
+
+    def plot_impulse_space(self, duration: Any = 100, size: Any = 20, **options: Any) -> Any:
+        """The impulse response over space, as a holoviews picture; see `convis_xr.plotting.impulse_space`."""
+        return convis_xr.plotting.impulse_space(self.impulse_response(duration, size, **options))
 
     # --- inner workings -------------------------------------------------------------------------------------
 

@@ -8,9 +8,11 @@ from typing import Any, Self
 
 import torch
 
+import convis_xr
 from convis_xr.context import running
 from convis_xr.errors import ParameterError, UnitError, explain
-from convis_xr.parameters import Namespace, Parameter, State, completion, files
+from convis_xr.parameters import Derived, Namespace, Parameter, State, completion, files
+from convis_xr.parameters.config import values_at
 from convis_xr.parameters.state import compact
 
 
@@ -21,7 +23,7 @@ class Module(torch.nn.Module):
         super().__init__()
         completion.allow(type(self), Namespace)
         self._states: dict[str, State] = {}
-        self._stacks: dict[str, list[Any]] = {"state": [], "parameters": []}
+        self._derived: dict[str, Derived] = {}
 
     def register_state(self, name: str, value: torch.Tensor | None = None, **facts: Any) -> None:
         """Declare that attribute ``name`` is carried in time; keywords as of `State`."""
@@ -39,6 +41,15 @@ class Module(torch.nn.Module):
         """The parameters that have a unit and a meaning (`Parameter`), by path."""
         own = {name: value for name, value in self.named_parameters() if isinstance(value, Parameter)}
         return Namespace(own, "Parameters of the model that can be set by the user")
+
+    @property
+    def derived(self) -> Namespace:
+        """All values that follow from parameters (`Derived`), by path; they are neither fitted nor saved."""
+        found = {}
+        for path, module in self.named_modules():
+            if isinstance(module, Module):
+                found.update({_join(path, name): value for name, value in module._derived.items()})
+        return Namespace(found, "Derived values")
 
     @property
     def m(self) -> Namespace:
@@ -74,14 +85,6 @@ class Module(torch.nn.Module):
         """Cut the held state off the graph that it was computed by."""
         self._hold({path: value.detach() for path, value in self._held().items()})
 
-    def push_state(self) -> None:
-        """Keep the held state on a stack."""
-        self._stacks["state"].append(self.get_state())
-
-    def pop_state(self) -> None:
-        """Go back to the state pushed last."""
-        self.set_state(self._pop("state"))
-
     # --- parameters -----------------------------------------------------------------------------------------
 
     def get_parameters(self) -> dict[str, Any]:
@@ -106,13 +109,40 @@ class Module(torch.nn.Module):
         """Read what `save_parameters` wrote; ``strict`` as in `set_parameters`."""
         self._assign(files.load(path), strict)
 
-    def push_parameters(self) -> None:
-        """Keep all values on a stack."""
-        self._stacks["parameters"].append(self.get_parameters())
+    def load_config(self, config: Any, prefix: str = "") -> None:
+        """Set parameters to the values that a configuration has for them; the others stay as they are.
 
-    def pop_parameters(self) -> None:
-        """Go back to the values pushed last."""
-        self.set_parameters(self._pop("parameters"))
+        Parameters
+        ----------
+        config : mapping, or RetinaConfig
+            Paths to quantities; mappings within mappings, or dotted paths: ``{"center": {"tau": "5 ms"}}`` is
+            ``{"center.tau": "5 ms"}``.
+        prefix : str
+            Where in ``config`` the values for this layer are: ``opl.load_config(config, prefix="opl")``.
+
+        Raises
+        ------
+        UnitError, ParameterError
+            A value that a parameter cannot have. Then none is changed.
+
+        Warns
+        -----
+        UserWarning
+            The layer has no parameter of that path.
+
+        Examples
+        --------
+        >>> import convis_xr as cx
+        >>> blur = cx.filters.SpaceTimeLowPass("0.1 deg", "10 ms")
+        >>> blur.load_config({"center": {"tau": "5 ms"}}, prefix="center")
+        >>> blur.tau.value
+        <Quantity(0.005, 'second')>
+        """
+        values, own = values_at(config, prefix), dict(self.named_parameters())
+        for path in [path for path in values if path not in own]:
+            wanted, cure = f"paths among {', '.join(own) or 'none'}", "check its spelling; it is left out"
+            warnings.warn(explain("config", wanted=wanted, got=path, cure=cure), stacklevel=2)
+        files.assign(own, {path: value for path, value in values.items() if path in own})
 
     # --- inner workings -------------------------------------------------------------------------------------
 
@@ -127,6 +157,10 @@ class Module(torch.nn.Module):
             states[name] = value
         elif name in states:
             self._write_state(name, value)
+        elif isinstance(value, Derived):
+            self._derive(name, value)
+        elif name in self.__dict__.get("_derived", {}):
+            self._end_derived(name, value)
         elif isinstance(held, Parameter) and value is not None and not isinstance(value, torch.nn.Parameter):
             held.set(value)
         else:
@@ -140,10 +174,14 @@ class Module(torch.nn.Module):
     def __getattr__(self, name: str) -> Any:
         if name in self.__dict__.get("_states", {}):
             return self._read_state(name)
+        derived = self.__dict__.get("_derived", {})
+        if name in derived:
+            # to what computes it is a number like any other
+            return derived[name] if running(self) is None else torch.as_tensor(derived[name].get())
         return super().__getattr__(name)
 
     def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self._states]
+        return [*super().__dir__(), *self._states, *self._derived]
 
     def _apply(self, fn: Any, recurse: bool = True) -> Self:
         super()._apply(fn, recurse)
@@ -157,6 +195,41 @@ class Module(torch.nn.Module):
             name: value for name, value in self._parameters.items() if isinstance(value, Parameter) and value.ndim == 0
         }
         return ", ".join(f"{name}={value.value:.6g~C}" for name, value in own.items())
+
+    def _repr_html_(self) -> str:
+        return convis_xr.describe(self)._repr_html_()
+
+    def _derive(self, name: str, value: Derived) -> None:
+        """Let ``name`` follow from other values from now on."""
+        held = self._parameters.get(name)
+        before = self._derived.get(name)
+        if any(old is not None and value.depends_on(old) for old in (held, before) if old is not value):
+            cure = "a parameter of another name that both follow from"
+            raise ParameterError(explain(name, wanted="no cycle", got=f"a value that follows from {name}", cure=cure))
+        place = held if isinstance(held, Parameter) else None if before is None else before.stands_for
+        if value.stands_for is None and place is not None:
+            value.stands_for = place
+            try:
+                value.get()
+            except ParameterError:
+                value.stands_for = None
+                raise
+        self._parameters.pop(name, None)
+        self.__dict__.pop(name, None)
+        self._derived[name] = value
+
+    def _end_derived(self, name: str, value: Any) -> None:
+        """A parameter takes the place of a derived value; anything else would be overwritten silently."""
+        held = self._derived[name]
+        if not isinstance(value, torch.nn.Parameter):
+            known = ", ".join(held.dependencies)
+            cure = f"set what it follows from ({known}), or assign a cx.Parameter"
+            wanted = "nothing: it is derived"
+            raise ParameterError(explain(name, wanted=wanted, got=repr(value), cure=cure))
+        del self._derived[name]
+        if isinstance(value, Parameter):
+            value.label = name
+        super().__setattr__(name, value)
 
     def _checked_state(self, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         known = self._named_states()
@@ -198,13 +271,6 @@ class Module(torch.nn.Module):
             context.state.pop(_join(context.paths[id(self)], name), None)
         else:
             context.state[_join(context.paths[id(self)], name)] = compact(value)
-
-    def _pop(self, stack: str) -> Any:
-        if not self._stacks[stack]:
-            raise ParameterError(
-                explain(f"pop_{stack}", wanted=f"a push_{stack} before", got="an empty stack", cure="push")
-            )
-        return self._stacks[stack].pop()
 
 
 def _join(path: str, name: str) -> str:

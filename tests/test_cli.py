@@ -58,6 +58,18 @@ def test_chunk_may_be_a_time_or_follow_from_memory(film: Path, tmp_path: Path) -
     assert xr.open_zarr(tmp_path / "out.zarr").sizes["time"] == 24
 
 
+@pytest.mark.parametrize("suffix", ["xml", "json"])
+def test_the_model_may_be_a_file(suffix: str, film: Path, tmp_path: Path) -> None:
+    config = cx.models.Retina("cat_x", input_range=255).to_config()
+    getattr(config, f"write_{suffix}")(tmp_path / f"retina.{suffix}")
+    arguments = ["run", str(tmp_path / f"retina.{suffix}"), str(film), str(tmp_path / "out.zarr"), "--dt", "5 ms"]
+    assert main(arguments) == 0
+    stimulus = cx.io.resample(cx.open_stimulus(film), dt="5 ms")
+    expected = cx.run(cx.models.Retina("cat_x"), stimulus)
+    xr.testing.assert_equal(xr.open_zarr(tmp_path / "out.zarr").x_on.load(), expected.x_on)
+    assert main([*arguments, "--resume"]) == 0
+
+
 def film_without_pitch() -> xr.DataArray:
     """A gif has no place to note one."""
     values = np.full((4, 8, 8), 128, np.uint8)
@@ -141,6 +153,8 @@ def test_info_of_a_grid_that_is_none_says_so(tmp_path: Path, capsys: pytest.Capt
         (["run", "primate", "FILM", "OUT", "--dt", "5"], r"dt: wanted a time"),
         (["run", "primate", "FILM", "OUT", "--outputs", "opl,parvo"], r"outputs: wanted names .*parvo"),
         (["run", "primate", "FILM", "OUT", "--dt", "5 ms", "--chunk", "0"], r"chunk: wanted"),
+        (["run", "nowhere.xml", "FILM", "OUT"], r"nowhere.xml"),
+        (["run", "RETINA", "FILM", "OUT"], r"retina.xml, line 1: wanted a root element"),
         (["info", "NOTHING"], r"path: wanted an existing file"),
         (["info", "BROKEN"], r"broken.mp4: wanted a film"),
         (["info", "ODD"], r"odd.foo: wanted .*unknown type"),
@@ -153,7 +167,8 @@ def test_errors_are_one_line_and_leave_nothing(
     (tmp_path / "broken.mp4").write_text("no film")
     (tmp_path / "odd.foo").write_text("no film")
     words = {"FILM": film, "OUT": tmp_path / "out.zarr", "NOTHING": tmp_path / "nothing", "HOME": tmp_path}
-    words |= {"BROKEN": tmp_path / "broken.mp4", "ODD": tmp_path / "odd.foo"}
+    (tmp_path / "retina.xml").write_text("<retina/>")
+    words |= {"RETINA": tmp_path / "retina.xml", "BROKEN": tmp_path / "broken.mp4", "ODD": tmp_path / "odd.foo"}
     before = sorted(tmp_path.iterdir())
     assert main([str(words.get(word, word)) for word in arguments]) == 2
     captured = capsys.readouterr()

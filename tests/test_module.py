@@ -156,6 +156,45 @@ def test_mismatch_raises_or_warns_where_the_caller_is(tmp_path: Any) -> None:
     assert caught[0].filename == __file__
 
 
+def test_load_config_sets_what_it_names() -> None:
+    model = Model()
+    model.load_config({"first": {"tau": "7 ms"}, "rest.1.tau": "4 ms", "gain": 3})
+    assert (float(model.first.tau), float(model.rest[1].tau), float(model.gain)) == (0.007, 0.004, 3.0)
+    model.rest[1].load_config({"rest": {"1": {"tau": "8 ms"}}, "first.tau": "1 ms"}, prefix="rest.1")
+    assert (float(model.first.tau), float(model.rest[1].tau)) == (0.007, 0.008)
+
+
+def test_load_config_tells_of_what_it_does_not_know_where_the_caller_is() -> None:
+    model = Model()
+    with pytest.warns(UserWarning, match=r"config: wanted paths among .*first.tau.*, got first.sigma") as caught:
+        model.load_config({"first.sigma": "7 deg", "first.tau": "7 ms"})
+    assert [one.filename for one in caught] == [__file__]
+    assert float(model.first.tau) == 0.007
+
+
+@pytest.mark.parametrize(
+    ("config", "prefix", "error", "message"),
+    [
+        ({"gain": 3, "first.tau": 7}, "", cx.UnitError, "tau: wanted a time"),
+        ({"gain": 3, "first.tau": "-7 ms"}, "", cx.ParameterError, "tau"),
+        ({"gain": 3, "first.tau": None}, "", cx.UnitError, "tau: wanted a time"),
+        ({"gain": 3, "first": {"tau": "7 ms"}, "first.tau": "7 ms"}, "", cx.ParameterError, "first.tau twice"),
+        ({"gain": 3, 5: "7 ms"}, "", cx.ParameterError, "paths of text, got 5"),
+        ({"gain": 3}, "retina", cx.ParameterError, "prefix: wanted values below 'retina', got gain"),
+        ({}, "retina", cx.ParameterError, "prefix: wanted values below 'retina', got none at all"),
+        ("retina.xml", "", cx.ParameterError, "config: wanted a mapping of paths to values, got str"),
+        (None, "", cx.ParameterError, "config: wanted a mapping of paths to values, got NoneType"),
+    ],
+)
+def test_load_config_refuses_wrong_values_and_then_sets_none(
+    config: Any, prefix: str, error: type[Exception], message: str
+) -> None:
+    model = Model()
+    with pytest.raises(error, match=message):
+        model.load_config(config, prefix=prefix)
+    assert (float(model.gain), float(model.first.tau)) == (2.0, 0.005)
+
+
 @pytest.mark.parametrize("clone", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
 @pytest.mark.parametrize("with_graph", [False, True])
 def test_copies_are_whole_and_independent(clone: Any, with_graph: bool) -> None:

@@ -6,6 +6,7 @@ Each would fail on the old behaviour; the numbers wanted are closed forms or pla
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -139,6 +140,18 @@ def test_missing_parameters_are_not_ignored() -> None:
         retina.set_parameters(values)
     with pytest.warns(UserWarning, match=r"missing: bipolar.g_leak"):
         retina.set_parameters(values, strict=False)
+
+
+def test_a_configuration_swallows_nothing(tmp_path: Path) -> None:
+    """Neither a value that cannot be, nor a name that nobody knows, nor a file that cannot be read."""
+    blur = cx.filters.Gaussian("0.1 deg")
+    with pytest.raises(cx.UnitError, match="sigma: wanted a visual angle"):
+        blur.load_config({"sigma": "wide"})
+    with pytest.warns(UserWarning, match="config: wanted paths among sigma, got sgima"):
+        blur.load_config({"sgima": "0.2 deg"})
+    (tmp_path / "retina.json").write_text('{"contrast-gain-control": {"bipolar-inert-leaks__Hz": "leaky"}}')
+    with pytest.raises(cx.FormatError, match="bipolar-inert-leaks__Hz: wanted a number of Hz, 0 or more, got 'leaky'"):
+        cx.models.Retina.from_config(tmp_path / "retina.json")
 
 
 def test_scales_apply_to_models_already_made() -> None:

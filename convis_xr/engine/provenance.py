@@ -46,7 +46,8 @@ def provenance(request: Request, names: tuple[str, ...]) -> dict[str, Any]:
             "class": f"{kind.__module__}.{kind.__qualname__}",
             "repr": re.sub(r" at 0x[0-9a-f]+", "", repr(model)),
             "settings": _settings(model),
-            "parameters": {path: _value(value, unit_of_parameter(value)) for path, value in model.named_parameters()},
+            "parameters": {path: _value(value, unit_of_parameter(value)) for path, value in model.named_parameters()}
+            | {path: _value(torch.as_tensor(value.get()), value.units) for path, value in model.derived.items()},
             "buffers": {path: _value(value, "1") for path, value in model.named_buffers()},
         },
         "outputs": list(names),

@@ -19,6 +19,7 @@ from convis_xr.errors import ContractError, explain
 from convis_xr.layer import Layer
 from convis_xr.sampling import Sampling
 from convis_xr.scales import whole
+from convis_xr.streams import Stream
 from convis_xr.tensors import output_labels
 from convis_xr.units import DIMENSIONS, factor, is_bare, magnitude
 
@@ -124,6 +125,8 @@ def resolve(
     if state is not None and not isinstance(state, Mapping):
         cure = "state=result.convis.state"
         raise ContractError(explain("state", wanted="a dict of tensors", got=type(state).__name__, cure=cure))
+    if isinstance(stimulus, Stream):
+        stimulus = stimulus.upcoming(stop)
     array, scale = _labelled(stimulus, sampling)
     first, last = _part(array, scale, start, stop)
     source = getattr(stimulus, "encoding", {}).get("source")

@@ -61,9 +61,9 @@ def run(
     Parameters
     ----------
     model : Layer
-    stimulus : DataArray, Dataset of one variable, or bare array (any of batch, channel, time, y, x)
+    stimulus : DataArray, Dataset of one variable, Stream, or bare array (any of batch, channel, time, y, x)
         Labelled data keep to `convis_xr.contract`. Bare numpy, torch and dask arrays are relative luminance (unit "1")
-        on the scale of ``sampling``, or of `set_options`.
+        on the scale of ``sampling``, or of `set_options`. Of a `Stream` the frames that come next, up to ``stop``.
     outputs : str or sequence of str, optional
         Which outputs; by default the model's own choice.
     start, stop : int or quantity, optional

@@ -13,11 +13,12 @@ from torch import Tensor
 from convis_xr import dims
 from convis_xr.contract import AXES
 from convis_xr.errors import ParameterError, explain
+from convis_xr.filters.geometry import Pair, check_pitch, check_step, pitch_of, step_of, upright
 from convis_xr.footprint import Footprint
 from convis_xr.kernels.convolution import causal_convolution
 from convis_xr.layer import Layer
 from convis_xr.parameters import Parameter
-from convis_xr.sampling import Sampling
+from convis_xr.sampling import Sampling, dequantified
 from convis_xr.scales import whole
 from convis_xr.units import is_bare
 
@@ -74,6 +75,7 @@ class Conv3d(Layer):
         drawn = torch.empty(shape).uniform_(-spread, spread)
         self.weight = Parameter(drawn, doc="impulse response (out, in, lag, y, x)")
         self.bias = Parameter(torch.zeros(shape[0]), doc="constant that is added") if bias else None
+        self._made_for: tuple[float | None, Pair | None] = (None, None)
         self.register_state("history", doc="the last frames of the input")
 
     def set_weight(
@@ -86,7 +88,8 @@ class Conv3d(Layer):
         weight : array_like, Tensor, DataArray or number
             By the number of axes: (lag), (y, x), (lag, y, x), (in, lag, y, x), (out, in, lag, y, x); a
             DataArray by its dimensions (``time`` is the lag) and, where it has them, by its coordinates: y grows
-            upward, x to the right. A number fills the kernel that is there.
+            upward, x to the right, and time step and pixels must be those of the stimulus. A number fills the
+            kernel that is there.
         normalize : bool
             Divide by the sum.
         preserve_channels : bool
@@ -94,7 +97,8 @@ class Conv3d(Layer):
         flip : bool
             Turn the kernel round along time and space: for weights that were made for a correlation.
         """
-        made = five_axes(weight, self.weight.detach())
+        plain = dequantified(weight) if hasattr(weight, "dims") else weight
+        made = five_axes(plain, self.weight.detach())
         if flip:
             made = made.flip(2, 3, 4)
         if normalize:
@@ -104,6 +108,10 @@ class Conv3d(Layer):
         self.weight.set(made.to(self.weight.dtype).contiguous())
         if self.bias is not None and self.bias.shape[0] != made.shape[0]:
             self.bias.set(torch.zeros(made.shape[0]))
+        if hasattr(plain, "dims"):
+            self._made_for = step_of(plain), pitch_of(plain)
+        elif np.ndim(plain):
+            self._made_for = (None, None)
         self.history = None
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -114,10 +122,21 @@ class Conv3d(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve (batch, channel, time, y, x)."""
-        check_channels(x, self.weight)
+        self.check_input(x)
         history = self.start_history(x) if self.history is None else self.history
         y, self.history = causal_convolution(x, history, self.weight.to(x.dtype))
         return y if self.bias is None else y + self.bias.to(x.dtype).view(1, -1, 1, 1, 1)
+
+    def check_input(self, x: Tensor) -> None:
+        """Raise where the weight was made for other channels, another time step or other pixels."""
+        if x.shape[1] != self.weight.shape[1]:
+            got, cure = f"{x.shape[1]}", f"a layer with in_channels={x.shape[1]}"
+            raise ParameterError(
+                explain("channel", wanted=f"{self.weight.shape[1]} input channel(s)", got=got, cure=cure)
+            )
+        step, pitch = self._made_for
+        check_step(step, self.info.sampling, "weight")
+        check_pitch(pitch, self.info.sampling, "weight")
 
     def start_history(self, x: Tensor) -> Tensor:
         """The frames before the first sample of ``x`` (batch, channel, lag - 1, y, x)."""
@@ -176,7 +195,7 @@ class Conv2d(Conv3d):
 def five_axes(weight: Any, present: Tensor) -> Tensor:
     """A weight given in any of the usual forms as (out, in, lag, y, x)."""
     if hasattr(weight, "dims"):
-        weight = _upright(weight.transpose(*[dim for dim in dims.STIMULUS if dim in weight.dims]))
+        weight = upright(weight.transpose(*[dim for dim in dims.STIMULUS if dim in weight.dims]))
         index = tuple(slice(None) if dim in weight.dims else None for dim in dims.STIMULUS)
         return torch.as_tensor(np.array(weight.values, order="C"))[index].to(present.device)
     array = weight if isinstance(weight, Tensor) else np.array(weight, order="C")  # torch takes no backward strides
@@ -188,22 +207,6 @@ def five_axes(weight: Any, present: Tensor) -> Tensor:
         raise ParameterError(explain("weight", wanted="1 to 5 axes", got=f"shape {tuple(tensor.shape)}", cure=cure))
     index = tuple(slice(None) if dim in AXES[tensor.ndim] else None for dim in dims.STIMULUS)
     return tensor[index]
-
-
-def _upright(weight: Any) -> Any:
-    """Labelled weights with row 0 on top and column 0 on the left, as films are read."""
-    for dim, falls in ((dims.Y, True), (dims.X, False)):
-        if dim in weight.coords and weight.sizes[dim] > 1 and bool(weight[dim][0] > weight[dim][-1]) != falls:
-            weight = weight.isel({dim: slice(None, None, -1)})
-    return weight
-
-
-def check_channels(x: Tensor, weight: Tensor) -> None:
-    """Raise where the input has other channels than the weight is made for."""
-    if x.shape[1] != weight.shape[1]:
-        got = f"{x.shape[1]}"
-        cure = f"a layer with in_channels={x.shape[1]}"
-        raise ParameterError(explain("channel", wanted=f"{weight.shape[1]} input channel(s)", got=got, cure=cure))
 
 
 def _channels(value: Any, name: str) -> int:

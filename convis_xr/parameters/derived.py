@@ -11,12 +11,15 @@ import torch
 from torch.utils._pytree import tree_map
 
 from convis_xr.errors import ParameterError, explain
+from convis_xr.parameters.parameter import Parameter
 
 
 class Derived:
     """A value computed from parameters, recomputed when one of them changes.
 
-    Acts as a tensor in torch functions and arithmetic, and is differentiable in what it depends on.
+    Acts as a tensor in torch functions and arithmetic, and is differentiable in what it depends on. As an attribute of
+    a layer it may take the place of a `Parameter`: it is then in that one's unit and within its bounds, and is no
+    parameter any more that is fitted, set or saved.
 
     Parameters
     ----------
@@ -48,11 +51,18 @@ class Derived:
         self._seen: dict[str, Any] | None = None
         self._result: Any = None
         self._version = 0
+        #: the parameter whose place it has taken: what its unit, its bounds and its meaning are
+        self.stands_for: Parameter | None = None
 
     @property
     def dependencies(self) -> Mapping[str, Any]:
         """What the value follows from."""
         return dict(self._dependencies)
+
+    @property
+    def units(self) -> str:
+        """Unit of the value: that of the parameter whose place it has taken, else none."""
+        return "1" if self.stands_for is None else self.stands_for.units
 
     def set(self, **dependencies: Any) -> Derived:
         """Exchange dependencies. Returns the derived value itself.
@@ -66,7 +76,7 @@ class Derived:
             if name not in self._dependencies:
                 known = ", ".join(self._dependencies)
                 raise ParameterError(explain(name, wanted=f"one of {known}", got=name, cure="name a dependency"))
-            if isinstance(value, Derived) and self in value._ancestry():
+            if isinstance(value, Derived) and value.depends_on(self):
                 raise ParameterError(
                     explain(name, wanted="no cycle", got="a value that depends on this one", cure="cut it")
                 )
@@ -82,10 +92,10 @@ class Derived:
             getattr(value, "requires_grad", False) for value in inputs.values()
         )
         if with_gradient:
-            return self.func(**inputs)  # a cached graph could be walked back only once
+            return self._checked(self.func(**inputs))  # a cached graph could be walked back only once
         if self._seen is None or not _same(self._seen, inputs) or _version(self._result) != self._version:
             with torch.inference_mode(False), torch.no_grad():
-                self._result = self.func(**inputs)
+                self._result = self._checked(self.func(**inputs))
             self._seen = {name: _snapshot(value) for name, value in inputs.items()}
             self._version = _version(self._result)
         return self._result
@@ -111,12 +121,17 @@ class Derived:
     def __repr__(self) -> str:
         return f"Derived({', '.join(self._dependencies)})"
 
-    def _ancestry(self) -> list[Derived]:
-        found = [self]
-        for value in self._dependencies.values():
-            if isinstance(value, Derived):
-                found.extend(value._ancestry())
-        return found
+    def depends_on(self, value: Any) -> bool:
+        """Whether it is ``value`` or follows from it, by whatever way."""
+        return value is self or any(
+            value is given or (isinstance(given, Derived) and given.depends_on(value))
+            for given in self._dependencies.values()
+        )
+
+    def _checked(self, result: Any) -> Any:
+        if self.stands_for is not None:
+            self.stands_for.check(torch.as_tensor(result).detach())
+        return result
 
 
 def _plain(value: Any) -> Any:

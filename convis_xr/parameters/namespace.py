@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+import convis_xr
 from convis_xr.errors import ParameterError, explain
 from convis_xr.parameters import completion, files
 from convis_xr.parameters.parameter import Parameter
@@ -105,6 +106,9 @@ class Namespace(Mapping[str, Any]):
             below = ", ".join(child for child, _ in value._children()) if isinstance(value, Namespace) else repr(value)
             lines.append(f"  {name}: {below}")
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        return convis_xr.describe(self)._repr_html_()
 
     def _children(self) -> list[tuple[str, Any]]:
         names = dict.fromkeys(path.split(".", 1)[0] for path in self._entries)

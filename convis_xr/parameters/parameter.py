@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+import convis_xr
 from convis_xr.errors import ParameterError, UnitError, explain
 from convis_xr.options import get_option
 from convis_xr.units import Quantity, dimension_for, dimension_of, is_bare, magnitude, quantity, unit_of
@@ -86,7 +87,7 @@ class Parameter(torch.nn.Parameter):
             got = f"({low:g}, {high:g})"
             raise ParameterError(explain("bounds", wanted="(low, high), low <= high", got=got, cure="exchange them"))
         made.bounds = (low, high)
-        made._check(data)
+        made.check(data)
         return made
 
     @property
@@ -111,7 +112,7 @@ class Parameter(torch.nn.Parameter):
         if data.ndim != self.ndim:
             wanted, got = f"{self.ndim} axes, like {tuple(self.shape)}", f"shape {tuple(data.shape)}"
             raise ParameterError(explain(self.label, wanted=wanted, got=got, cure="a value of that form"))
-        self._check(data)
+        self.check(data)
         with torch.no_grad():
             if data.shape == self.shape:
                 self.copy_(data)
@@ -119,7 +120,13 @@ class Parameter(torch.nn.Parameter):
                 self.data = data.clone()
         return self
 
-    def _check(self, data: torch.Tensor) -> None:
+    def check(self, data: torch.Tensor) -> None:
+        """Refuse numbers that the parameter cannot hold: not finite, not whole where they must be, out of bounds.
+
+        Raises
+        ------
+        ParameterError
+        """
         if not bool(torch.isfinite(data).all()):
             raise ParameterError(
                 explain(self.label, wanted="finite values", got="NaN or infinity", cure="finite values")
@@ -147,6 +154,9 @@ class Parameter(torch.nn.Parameter):
             shown = f"shape {tuple(self.shape)}, {self.units}, {str(self.dtype).removeprefix('torch.')}"
         doc = f"  # {self.doc}" if self.doc else ""
         return f"Parameter({self.label}: {shown}){doc}"
+
+    def _repr_html_(self) -> str:
+        return convis_xr.describe(self)._repr_html_()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Parameter:
         if id(self) not in memo:

@@ -11,11 +11,20 @@ from convis_xr.lazy import attach
 
 if TYPE_CHECKING:
     from convis_xr.plotting.film_strip import frames as frames
+    from convis_xr.plotting.impulse import impulse_space as impulse_space
+    from convis_xr.plotting.impulse import impulse_time as impulse_time
     from convis_xr.plotting.matrix import matshow as matshow
     from convis_xr.plotting.overview import plot as plot
     from convis_xr.plotting.time_course import lines as lines
 
-_WHERE = {"frames": "film_strip", "lines": "time_course", "matshow": "matrix", "plot": "overview"}
+_WHERE = {
+    "frames": "film_strip",
+    "impulse_space": "impulse",
+    "impulse_time": "impulse",
+    "lines": "time_course",
+    "matshow": "matrix",
+    "plot": "overview",
+}
 
 __all__ = sorted(_WHERE)
 

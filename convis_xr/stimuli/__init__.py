@@ -25,8 +25,10 @@ if TYPE_CHECKING:
     from convis_xr.stimuli.canvas import Canvas
     from convis_xr.stimuli.compose import apply_mask, border, lead_in, lead_out, overlay, sequence
     from convis_xr.stimuli.flashes import impulse, pulse, step, uniform
+    from convis_xr.stimuli.gaze import eye_movements
     from convis_xr.stimuli.gratings import counterphase_grating, moving_grating
     from convis_xr.stimuli.levels import in_luminance, set_contrast
+    from convis_xr.stimuli.moving import move
     from convis_xr.stimuli.noise import random_checker, sparse_noise, white_noise
     from convis_xr.stimuli.samples import SampleGenerator, generate_sample_data
     from convis_xr.stimuli.sweeps import chirp, contrast_sweep, frequency_sweep
@@ -41,12 +43,14 @@ _HOME = {
     "chirp": "sweeps",
     "contrast_sweep": "sweeps",
     "counterphase_grating": "gratings",
+    "eye_movements": "gaze",
     "frequency_sweep": "sweeps",
     "generate_sample_data": "samples",
     "impulse": "flashes",
     "in_luminance": "levels",
     "lead_in": "compose",
     "lead_out": "compose",
+    "move": "moving",
     "moving_bar": "bars",
     "moving_grating": "gratings",
     "moving_window": "windows",
@@ -72,6 +76,7 @@ __all__ = [
     "compose",
     "contrast_sweep",
     "counterphase_grating",
+    "eye_movements",
     "frequency_sweep",
     "generate_sample_data",
     "impulse",
@@ -80,6 +85,7 @@ __all__ = [
     "lead_in",
     "lead_out",
     "masks",
+    "move",
     "moving_bar",
     "moving_grating",
     "moving_window",

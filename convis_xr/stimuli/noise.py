@@ -11,6 +11,7 @@ from scipy.special import ndtri
 
 from convis_xr.errors import ContractError, explain
 from convis_xr.stimuli.canvas import Canvas, Grid, generator
+from convis_xr.stimuli.draws import uniform
 from convis_xr.stimuli.plane import at_least, choice, probability, seed_number, text
 from convis_xr.units import is_bare
 
@@ -247,15 +248,9 @@ def _cells(canvas: Canvas, side: float | None) -> tuple[np.ndarray[Any, Any], np
 def _refreshed(index: np.ndarray[Any, Any], *, values: Any, interval: float, cells: tuple[Any, Any], seed: int) -> Any:
     pictures, which = np.unique(np.floor(index / interval + 1e-9).astype(np.int64), return_inverse=True)
     shape = (int(cells[0][-1]) + 1, int(cells[1][-1]) + 1)
-    drawn = values(np.stack([_uniform(seed, int(picture), shape[0] * shape[1]) for picture in pictures]))
+    drawn = values(np.stack([uniform(seed, int(picture), shape[0] * shape[1]) for picture in pictures]))
     spread = drawn.reshape(-1, *shape)[:, cells[0]][:, :, cells[1]]
     return spread[which]
-
-
-def _uniform(seed: int, picture: int, count: int) -> np.ndarray[Any, Any]:
-    """Numbers above 0 and below 1, from the raw bits: the same under every version of numpy."""
-    bits = np.random.Philox(key=np.array([seed, picture], dtype=np.uint64)).random_raw(count)
-    return ((bits >> np.uint64(12)) + 0.5) * 2.0**-52
 
 
 def _values(uniform: np.ndarray[Any, Any], *, distribution: str, gain: float, greatest: float) -> np.ndarray[Any, Any]:

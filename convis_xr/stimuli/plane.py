@@ -9,7 +9,7 @@ import numpy as np
 from convis_xr.errors import ContractError, UnitError, explain
 from convis_xr.sampling import Sampling
 from convis_xr.scales import whole
-from convis_xr.units import DIMENSIONS, Quantity, factor, has_dimension, is_bare, magnitude
+from convis_xr.units import DIMENSIONS, Quantity, dimension_of, factor, has_dimension, is_bare, magnitude
 
 
 def pair(value: Any) -> tuple[Any, Any]:
@@ -68,7 +68,7 @@ def at_least(value: Any, dimension: str, name: str, *, least: float = 0.0, above
     if number < least or (above and number == least):
         wanted = f"{'more than' if above else 'at least'} {least:g}"
         raise ContractError(
-            explain(name, wanted=wanted, got=str(value), cure=f'{name}="{DIMENSIONS[dimension].example}"')
+            explain(name, wanted=wanted, got=str(value), cure=f'{name}="{dimension_of(dimension).example}"')
         )
     return number
 

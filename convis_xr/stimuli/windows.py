@@ -60,7 +60,7 @@ def straight_path(
     per_step = at_least(speed, "speed", "speed") * sampling.need_dt("dt")
     turned = np.deg2rad(magnitude(direction, "angle", "direction"))
     heading = np.array([np.sin(turned), np.cos(turned)])
-    return _path(np.array(first) + np.arange(steps)[:, None] * per_step * heading, sampling, "straight path")
+    return path_of(np.array(first) + np.arange(steps)[:, None] * per_step * heading, sampling, "straight path")
 
 
 def random_walk(
@@ -98,7 +98,7 @@ def random_walk(
     bits = np.random.Philox(seed_number(seed)).random_raw(2 * (steps - 1))
     moves = width * ndtri(((bits >> np.uint64(12)) + 0.5) * 2.0**-52).reshape(-1, 2)
     places = np.array(first) + np.concatenate([np.zeros((1, 2)), np.cumsum(moves, axis=0)])
-    return _path(places, sampling, "random walk").assign_attrs(spread=text(after_a_second, "angle"), seed=str(seed))
+    return path_of(places, sampling, "random walk").assign_attrs(spread=text(after_a_second, "angle"), seed=str(seed))
 
 
 def moving_window(picture: xr.DataArray, size: Any, *, path: xr.DataArray, chunk: Any = None) -> xr.DataArray:
@@ -135,7 +135,7 @@ def moving_window(picture: xr.DataArray, size: Any, *, path: xr.DataArray, chunk
     [27.0, 28.0, 29.0]
     """
     image, pitch = _picture(picture)
-    places, sampling = _places(path, pitch)
+    places, sampling = places_of(path, pitch)
     counts = pixel_counts(size, sampling)
     rows, columns = _indices(image, places, counts, pitch)
     dtype = floating(image.dtype)
@@ -152,7 +152,8 @@ def moving_window(picture: xr.DataArray, size: Any, *, path: xr.DataArray, chunk
     return check_stimulus(seen)[0]
 
 
-def _path(places: np.ndarray[Any, Any], sampling: Sampling, long_name: str) -> xr.DataArray:
+def path_of(places: Any, sampling: Sampling, long_name: str) -> xr.DataArray:
+    """A path (time, axis), labelled."""
     coordinates = grid({dims.TIME: len(places)}, sampling)
     coordinates[AXIS] = (AXIS, list(dims.SPACE))
     return xr.DataArray(places, coordinates, (dims.TIME, AXIS), "path", {"long_name": long_name, "units": "degree"})
@@ -170,7 +171,7 @@ def _picture(picture: Any) -> tuple[xr.DataArray, tuple[float, float]]:
     return checked.isel({dims.TIME: 0}, drop=True), sampling.need_pixel("picture")
 
 
-def _places(path: Any, pitch: tuple[float, float]) -> tuple[np.ndarray[Any, Any], Sampling]:
+def places_of(path: Any, pitch: tuple[float, float]) -> tuple[np.ndarray[Any, Any], Sampling]:
     """The path in degree (time, (y, x)), and its time step with the picture's pitch."""
     if not isinstance(path, xr.DataArray) or set(path.dims) != {dims.TIME, AXIS}:
         got = str(path.dims) if isinstance(path, xr.DataArray) else type(path).__name__

@@ -58,7 +58,9 @@ def test_a_small_receptive_field_lies_where_it_is_put(placement: str, corner: tu
 def test_a_receptive_field_larger_than_the_frame_is_refused() -> None:
     with pytest.raises(cx.ContractError, match=r"weight: wanted a field inside the frame, got \(9, 9\) px"):
         cx.filters.RF(1, (1, 9, 9))(film())
-    with pytest.raises(cx.ParameterError, match='placement: wanted "center" or "corner"'):
+    with pytest.raises(cx.ContractError, match=r"weight: wanted a field inside the frame, got \(9, 9\) px"):
+        cx.filters.RF(1, (1, 9, 9), placement="corner")(film())
+    with pytest.raises(cx.ParameterError, match='placement: wanted "center", "corner" or a pair'):
         cx.filters.RF(placement="left")
 
 
@@ -105,6 +107,25 @@ def test_labelled_weights_can_be_assigned(layer: type[cx.filters.Conv3d]) -> Non
     other.weight = kernel.isel(y=slice(None, None, -1))
     assert isinstance(other.weight, cx.Parameter)
     xr.testing.assert_identical(other(stimulus), one(stimulus))
+
+
+@pytest.mark.parametrize("layer", [cx.filters.RF, cx.filters.Conv3d])
+def test_labelled_weights_belong_to_their_time_step_and_pixels(layer: type[cx.filters.Conv3d]) -> None:
+    made = layer(1, (1, 1, 1))
+    made.set_weight(film((4, 3, 5)))
+    other = cx.as_stimulus(np.zeros((5, 7, 8)), dt="2 ms", pixel_size="0.1 deg", units="1")
+    with pytest.raises(
+        cx.ContractError, match=r"weight: wanted a time step of 0\.002 s, that of the stimulus, got 0\.001 s"
+    ):
+        made(other)
+    other = cx.as_stimulus(np.zeros((5, 7, 8)), dt="1 ms", pixel_size="0.2 deg", units="1")
+    with pytest.raises(cx.ContractError, match=r"weight: wanted pixels of 0\.2 x 0\.2 deg"):
+        made(other)
+    made.set_weight(2.0)  # fills what is there: still the same grid
+    with pytest.raises(cx.ContractError, match="weight: wanted pixels"):
+        made(other)
+    made.set_weight(np.ones((4, 3, 5)))
+    assert made(other).shape[0] == 5
 
 
 def test_arrays_may_run_backward_in_memory() -> None:

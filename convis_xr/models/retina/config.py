@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from convis_xr.models.retina.cells import CircularArray, LogPolar, SquareArray
+from convis_xr.models.retina.reading import reading
 
 
 @dataclass(frozen=True)
@@ -19,6 +25,8 @@ class OPLConfig:
     surround_weight: float = 1.0
     #: is divided by the range of the input
     amplification: float = 10.0
+    #: VirtualRetina's low-passes that blur what they hold at every step; the paper's convention has none of it
+    leaky_heat_equation: bool = True
 
 
 @dataclass(frozen=True)
@@ -55,23 +63,221 @@ class GanglionConfig:
     baseline: str = "37 Hz"
     slope: str = "100 Hz"
     pooling_sigma: str = "0 deg"
-    spikes: SpikesConfig = field(default_factory=SpikesConfig)
+    #: None: the layer gives its current
+    spikes: SpikesConfig | None = field(default_factory=SpikesConfig)
+    #: where the cells sit; None: one at every pixel
+    cells: SquareArray | CircularArray | None = None
+    #: a layer that is switched off is kept as data, and a model does without it
+    enabled: bool = True
 
 
 @dataclass(frozen=True)
+class MicrosaccadesConfig:
+    """VirtualRetina's basic generator of microsaccades: kept as data, a retina does not move its eye."""
+
+    period_mean: str = "0.2 s"
+    period_sd: str = "0 s"
+    amplitude_mean: str = "0.5 deg"
+    amplitude_sd: str = "0.1 deg"
+    duration_mean: str = "25 ms"
+    duration_sd: str = "5 ms"
+    #: spread of the direction around the way back, in units of pi radians
+    angular_noise: float = 0.3
+    time_step: str | None = None
+    pixels_per_degree: str | None = None
+
+
+@dataclass(eq=False)
 class RetinaConfig:
-    """A whole retina.
+    """A whole retina, read from and written to the files of VirtualRetina (XML) or JSON.
+
+    Two are equal where they describe the same retina: ``"10 ms"`` is ``"0.01 s"``, and ``source`` does not count.
+
+    Parameters
+    ----------
+    opl : OPLConfig or None
+        Outer plexiform layer; None: the retina has none. So with the other stages.
+    bipolar : BipolarConfig or None
+        Bipolar cells and contrast gain control.
+    ganglion : tuple of GanglionConfig
+        Layers of ganglion cells.
+    input_range : float or None
+        Range of the input that the amplification refers to, in the stimulus' own units; None: that of the stimulus.
+    source : str
+        Where the numbers come from.
+    log_polar : LogPolar or None
+        How the density of cells falls outside the fovea.
+    time_step, pixels_per_degree : str or None
+        Scales that a file was made for (``"5 ms"``, ``"20/deg"``). Those of the stimulus hold; where they differ a
+        retina warns.
+    microsaccades : MicrosaccadesConfig or None
+        Kept as data.
 
     Examples
     --------
-    >>> RetinaConfig(ganglion=(GanglionConfig("on"), GanglionConfig("off", sign=-1))).ganglion[1].name
-    'off'
+    >>> config = RetinaConfig(ganglion=(GanglionConfig("on"), GanglionConfig("off", sign=-1)))
+    >>> config.get("ganglion-layers.*.sign")
+    [1, -1]
+    >>> config.set("ganglion-layers.*.spiking-channel.sigma-V", 0.2)
+    >>> config.ganglion[1].spikes.noise
+    0.2
     """
 
-    opl: OPLConfig = field(default_factory=OPLConfig)
-    bipolar: BipolarConfig = field(default_factory=BipolarConfig)
+    opl: OPLConfig | None = field(default_factory=OPLConfig)
+    bipolar: BipolarConfig | None = field(default_factory=BipolarConfig)
     ganglion: tuple[GanglionConfig, ...] = ()
     #: range of the input that the amplification refers to, in the stimulus' own units; None: taken from the stimulus
     input_range: float | None = None
     #: where the numbers come from
     source: str = ""
+    log_polar: LogPolar | None = None
+    time_step: str | None = None
+    pixels_per_degree: str | None = None
+    microsaccades: MicrosaccadesConfig | None = None
+    #: what the file that this was read from spells out, as dotted paths; so it can be written as it was
+    spelled_out: frozenset[str] | None = field(default=None, repr=False)
+
+    @reading
+    def read_xml(path: str | Path) -> RetinaConfig:
+        """Read a retina description file of VirtualRetina.
+
+        Called on the class it gives a new configuration; on a configuration it also replaces what that holds.
+
+        Parameters
+        ----------
+        path : str or Path
+
+        Returns
+        -------
+        RetinaConfig
+            Layers are named ``ganglion_0``, ``ganglion_1``, ... unless `write_xml` noted their names.
+
+        Raises
+        ------
+        FileNotFoundError
+            No such file.
+        FormatError
+            Not XML, not a retina description, or a value that cannot be; with the line.
+
+        Warns
+        -----
+        UserWarning
+            Elements and attributes that the format does not know, each with its line, and those that are missing.
+        """
+        from convis_xr.models.retina.config_xml import read_xml
+
+        return read_xml(path)
+
+    @reading
+    def read_json(path: str | Path) -> RetinaConfig:
+        """Read JSON of the same vocabulary, such as `write_json` and convis write; as `read_xml`."""
+        from convis_xr.models.retina.config_json import read_json
+
+        return read_json(path)
+
+    def write_xml(self, path: str | Path) -> None:
+        """Write a file that VirtualRetina reads.
+
+        Names of layers are noted in comments, which `read_xml` understands. Layers that are not enabled are left out.
+
+        Raises
+        ------
+        FormatError
+            The format has no place for something: a retina without outer plexiform layer, cells that do not spike.
+        UnitError, ParameterError
+            A value that cannot be.
+        """
+        from convis_xr.models.retina.config_xml import write_xml
+
+        write_xml(self, path)
+
+    def write_json(self, path: str | Path) -> None:
+        """Write JSON: the vocabulary of the XML file, and what that has no place for; errors as of `write_xml`."""
+        from convis_xr.models.retina.config_json import write_json
+
+        write_json(self, path)
+
+    def get(self, path: str, *default: Any) -> Any:
+        """A value, or a part of the tree, by its path in the vocabulary of the files.
+
+        Parameters
+        ----------
+        path : str
+            Such as ``"contrast-gain-control.adaptation-tau__sec"``, ``"ganglion-layers.0.spiking-channel.sigma-V"``;
+            ``*`` for all layers. ``"pixels-per-degree"``, and whatever belongs to the outer plexiform layer or its
+            undershoot, may stand alone.
+        default : object, optional
+            What is given where this configuration has no such part.
+
+        Returns
+        -------
+        Quantity, number, bool, str, or dict and list of such
+
+        Raises
+        ------
+        ParameterError
+            The format has no such path; or this configuration has not, and there is no ``default``.
+
+        Examples
+        --------
+        >>> RetinaConfig().get("contrast-gain-control.adaptation-tau__sec")
+        <Quantity(0.005, 'second')>
+        """
+        from convis_xr.models.retina.config_paths import get
+
+        return get(self, path, *default)
+
+    def set(self, path: str, value: Any, layer_filter: str | None = None) -> None:
+        """Set a value, or a part of the tree, in place; all is checked before anything is changed.
+
+        Parameters
+        ----------
+        path : str
+            As of `get`. Among the layers, ``*`` is all of them, ``+`` a new one (what it lacks is VirtualRetina's
+            default), ``=`` a copy of the last one and ``=1`` a copy of layer 1. These may also stand alone:
+            ``"size__deg"`` (both sides of every square array), ``"uniform-density__inv-deg"`` and ``"enabled"``.
+        value : quantity, str, number, bool or dict
+            A bare number is in the unit that the name tells. A dict replaces a part as a whole.
+        layer_filter : str, optional
+            Only layers with this in their name, where the path means all of them.
+
+        Raises
+        ------
+        ParameterError
+            The format has no such path, or the value cannot be.
+        UnitError
+            The wrong unit.
+
+        Examples
+        --------
+        >>> config = RetinaConfig(ganglion=(GanglionConfig("on"),))
+        >>> config.set("ganglion-layers.=.sign", -1)
+        >>> config.set("center-sigma__deg", "3 arcmin")
+        >>> [layer.sign for layer in config.ganglion], config.opl.center_sigma
+        ([1, -1], '3 arcmin')
+        """
+        from convis_xr.models.retina.config_paths import changed
+
+        self._become(changed(self, path, value, layer_filter))
+
+    def copy(self) -> RetinaConfig:
+        """Another one that holds the same."""
+        return replace(self)
+
+    def parameter_values(self) -> Mapping[str, Any]:
+        """What a `Retina` made of this has for parameters, by their paths in it."""
+        from convis_xr.models.retina.config_model import parameter_values
+
+        return parameter_values(self)
+
+    def _become(self, other: RetinaConfig) -> None:
+        self.__dict__.update(other.__dict__)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RetinaConfig):
+            return NotImplemented
+        from convis_xr.models.retina.config_tree import canonical
+
+        return canonical(self) == canonical(other)
+
+    __hash__ = None  # type: ignore[assignment]

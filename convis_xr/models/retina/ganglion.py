@@ -98,7 +98,7 @@ class Ganglion(Layer):
             label="pooling_sigma",
         )
         self.low_pass = State(doc="low-pass of the potential")
-        self.spikes = _cell(config.spikes, seed) if spikes else None
+        self.spikes = _cell(config.spikes, seed) if spikes and config.spikes is not None else None
 
     @property
     def last(self) -> str:

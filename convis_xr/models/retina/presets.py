@@ -54,7 +54,7 @@ PRESETS = {"human_parvo": HUMAN_PARVO, "primate": PRIMATE, "cat_x": CAT_X}
 
 
 def preset(name: str) -> RetinaConfig:
-    """A published parameter set by name.
+    """A published parameter set by name: a configuration of your own, to change as you like.
 
     Raises
     ------
@@ -63,10 +63,10 @@ def preset(name: str) -> RetinaConfig:
 
     Examples
     --------
-    >>> preset("cat_x").opl.center_sigma
-    '0.88 deg'
+    >>> preset("cat_x").get("center-sigma__deg")
+    <Quantity(0.88, 'degree')>
     """
     if name not in PRESETS:
         names = ", ".join(f'"{known}"' for known in PRESETS)
         raise ParameterError(explain("preset", wanted=f"one of {names}", got=repr(name), cure='preset="human_parvo"'))
-    return PRESETS[name]
+    return PRESETS[name].copy()

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
+from convis_xr.context import running
 from convis_xr.errors import ParameterError, explain
 from convis_xr.footprint import Footprint
 from convis_xr.kernels.scalars import number
 from convis_xr.layer import Layer
 from convis_xr.models.retina.bipolar import Bipolar
 from convis_xr.models.retina.config import GanglionConfig, RetinaConfig
+from convis_xr.models.retina.config_model import config_in, fitted_config, other_scales
 from convis_xr.models.retina.ganglion import STAGES, Ganglion
 from convis_xr.models.retina.opl import OPL
 from convis_xr.models.retina.presets import preset as preset_of
@@ -31,7 +35,8 @@ class Retina(Layer):
     Parameters
     ----------
     preset : str or RetinaConfig
-        ``"human_parvo"`` (gain control off), ``"primate"``, ``"cat_x"``, or a configuration of your own.
+        ``"human_parvo"`` (gain control off), ``"primate"``, ``"cat_x"``, or a configuration of your own; for one in a
+        file see `from_config`. What a configuration lacks the retina has not.
     convention : "paper"
         The equations of the paper, with true Gaussians and no artificial delays.
     opl, bipolar : bool
@@ -88,9 +93,10 @@ class Retina(Layer):
         if convention != "paper":
             got, cure = repr(convention), 'convention="paper"'
             raise ParameterError(explain("convention", wanted='"paper"', got=got, cure=cure))
-        config = preset if isinstance(preset, RetinaConfig) else preset_of(preset)
+        config = preset.copy() if isinstance(preset, RetinaConfig) else preset_of(preset)
         kept = _kept(config.ganglion, ganglion)
         limits = config.input_range if input_range is None else input_range
+        opl, bipolar = opl and config.opl is not None, bipolar and config.bipolar is not None
         if not (opl or bipolar or kept):
             raise ParameterError(explain("Retina", wanted="at least one stage", got="none", cure="bipolar=True"))
         self.config = config
@@ -101,6 +107,58 @@ class Retina(Layer):
             _check_name(self, layer.name)
             self.add_module(layer.name, Ganglion(layer, spikes, seed))
             self.ganglion_names += (layer.name,)
+        if config.microsaccades is not None:
+            got, cure = "microsaccades, which move the stimulus", "move the stimulus before it meets the retina"
+            warnings.warn(explain("config", wanted="what a retina does", got=got, cure=cure), stacklevel=2)
+
+    @classmethod
+    def from_config(cls, config: str | Path | RetinaConfig, convention: str = "paper", **options: Any) -> Retina:
+        """A retina by a configuration.
+
+        Parameters
+        ----------
+        config : str, Path or RetinaConfig
+            A file of VirtualRetina (.xml) or of convis (.json), or a configuration.
+        convention : str
+            As of the class.
+        **options
+            The other arguments of the class.
+
+        Raises
+        ------
+        FileNotFoundError, FormatError
+            The file is not there, or not what it should be.
+
+        Notes
+        -----
+        Time step and pixel pitch are those of the stimulus; the range of the luminance is that of the configuration,
+        unless ``input_range`` is given. Where a configuration was made for others than the stimulus has, the retina
+        warns when it meets it.
+
+        Examples
+        --------
+        >>> from convis_xr.models.retina import RetinaConfig
+        >>> Retina.from_config(RetinaConfig(bipolar=None), input_range=255).output_names
+        ('center', 'surround', 'opl')
+        """
+        return cls(config if isinstance(config, RetinaConfig) else config_in(Path(config)), convention, **options)
+
+    def to_config(self) -> RetinaConfig:
+        """The configuration of this retina as it is now: fitted values, in the units that they had.
+
+        Returns
+        -------
+        RetinaConfig
+            Of the stages and layers that this retina has.
+
+        Examples
+        --------
+        >>> retina = Retina("cat_x")
+        >>> retina.bipolar.adaptation_tau = "8 ms"
+        >>> retina.to_config().bipolar.adaptation_tau
+        '8 ms'
+        """
+        return fitted_config(self)
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -129,6 +187,7 @@ class Retina(Layer):
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """The wanted outputs for luminance (batch, channel, time, y, x)."""
         self._warn_of_coarse_steps()
+        self._warn_of_other_scales()
         wanted = self.wanted_outputs
         made: dict[str, Tensor] = {}
         signal = x
@@ -189,6 +248,16 @@ class Retina(Layer):
             )
             warnings.warn(message, stacklevel=2)
 
+    def _warn_of_other_scales(self) -> None:
+        """Say where the configuration was made for other scales than the stimulus has, which hold."""
+        context = running(self)
+        begun = context is not None and bool(context.state)
+        found = other_scales(self.config, self.info, None if self.opl is None else self.opl.input_range)
+        if found and not begun:
+            wanted = "scales as in the configuration"
+            cure = "time and space are those of the stimulus; resample it, or change the configuration"
+            warnings.warn(explain("stimulus", wanted=wanted, got="; ".join(found), cure=cure), stacklevel=2)
+
 
 def _variable(layer: str, stage: str) -> str:
     """Name of an output of a ganglion layer."""
@@ -206,7 +275,7 @@ def _check_name(retina: Retina, name: str) -> None:
 def _kept(layers: tuple[GanglionConfig, ...], names: Sequence[str] | None) -> list[GanglionConfig]:
     known = [layer.name for layer in layers]
     if names is None:
-        return list(layers)
+        return [layer for layer in layers if layer.enabled]
     chosen = [names] if isinstance(names, str) else list(names)
     unknown = [name for name in chosen if name not in known]
     if unknown:

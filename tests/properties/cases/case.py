@@ -42,6 +42,8 @@ class Case:
         Has gradients with respect to input and parameters, at the points that are shown.
     close : bool
         Single precision stays close to double precision: not where thresholds make whole numbers of it.
+    part : type, optional
+        The public layer that this model shows, where it can only be a part of one.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Case:
     spreads: bool = False
     smooth: bool = True
     close: bool = True
+    part: type | None = None
 
     def __str__(self) -> str:
         return self.name
