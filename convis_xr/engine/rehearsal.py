@@ -63,9 +63,10 @@ class Rehearsal:
 
 
 def rehearse(request: Request) -> Rehearsal:
-    """Show the model one frame of zeros, from the start, in a context that is thrown away."""
+    """Show the model one frame of ones, in its own unit, from the start, in a context that is thrown away."""
     context = request.context()
-    frame = torch.zeros(request.frame_shape, dtype=request.dtype, device=request.device)
+    # not zeros: a logarithm would have none
+    frame = torch.full(request.frame_shape, 1 / context.scale, dtype=request.dtype, device=request.device)
     try:
         made = request.model.advance(context, frame)
     except Exception as error:
