@@ -76,6 +76,8 @@ class RunContext:
     scale: float = 1.0
     #: names of the outputs that are wanted, None for the model's default
     outputs: tuple[str, ...] | None = None
+    #: names of the outputs that parts of the model are asked for by what they are a part of, by ``id``
+    asked: dict[int, tuple[str, ...]] = field(default_factory=dict)
     #: layers with state that have been called in this chunk, by ``id``
     called: set[int] = field(default_factory=set)
 

@@ -115,8 +115,10 @@ class Layer(Module):
     def wanted_outputs(self) -> tuple[str, ...]:
         """Names of the outputs that ``forward`` shall give."""
         context = running(self)
+        if context is None:
+            return self.default_outputs
         # what a run is asked for are outputs of the model, not of the layers that it is made of
-        asked = None if context is None or context.paths[id(self)] else context.outputs
+        asked = context.asked.get(id(self)) if context.paths[id(self)] else context.outputs
         return self.default_outputs if asked is None else asked
 
     def start_frame(self, x: torch.Tensor) -> torch.Tensor:

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from convis_xr.errors import ParameterError, explain
 from convis_xr.filters import RF, Conv3d
 from convis_xr.footprint import Footprint
 from convis_xr.layer import Layer
+from convis_xr.models.nonlinearity import footprint_of, nonlinearity_of
 from convis_xr.sampling import Sampling
-
-Nonlinearity = Callable[[Tensor], Tensor]
-
-#: nonlinearities that can be asked for by name
-NONLINEARITIES: dict[str, Nonlinearity] = {
-    "relu": torch.relu,
-    "softplus": torch.nn.functional.softplus,
-    "exp": torch.exp,
-    "square": torch.square,
-    "sigmoid": torch.sigmoid,
-}
 
 
 class LN(Layer):
@@ -36,7 +23,8 @@ class LN(Layer):
     population : bool
         True: one cell at every pixel, which share a filter (`Conv3d`); False: one cell that sees the frame (`RF`).
     nonlinearity : str or callable
-        ``"relu"``, ``"softplus"``, ``"exp"``, ``"square"``, ``"sigmoid"``, or any function of a tensor.
+        ``"relu"``, ``"softplus"``, ``"exp"``, ``"square"``, ``"sigmoid"``, ``"tanh"``, ``"identity"``, or any function
+        of each value, torch module or Layer.
     in_channels, out_channels : int
         Channels of input and output.
     bias : bool
@@ -61,7 +49,7 @@ class LN(Layer):
         self,
         kernel_size: Any = (10, 1, 1),
         population: bool = True,
-        nonlinearity: str | Nonlinearity = "relu",
+        nonlinearity: Any = "relu",
         in_channels: int = 1,
         out_channels: int = 1,
         bias: bool = True,
@@ -73,18 +61,9 @@ class LN(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Response to (batch, channel, time, y, x)."""
-        return self.nonlinearity(self.conv(x))
+        y: Tensor = self.nonlinearity(self.conv(x))
+        return y
 
     def footprint(self, sampling: Sampling) -> Footprint:
-        """That of the filter."""
-        return self.conv.footprint(sampling)
-
-
-def nonlinearity_of(given: str | Nonlinearity) -> Nonlinearity:
-    """A nonlinearity by name, or the function itself."""
-    if callable(given):
-        return given
-    if given not in NONLINEARITIES:
-        wanted = f"a function or one of {', '.join(NONLINEARITIES)}"
-        raise ParameterError(explain("nonlinearity", wanted=wanted, got=repr(given), cure='nonlinearity="relu"'))
-    return NONLINEARITIES[given]
+        """That of the filter, and of a nonlinearity that is a layer itself."""
+        return self.conv.footprint(sampling).then(footprint_of(self.nonlinearity, sampling, pointwise=True))

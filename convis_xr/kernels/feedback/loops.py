@@ -1,0 +1,45 @@
+"""The feedback loop compiled: units and tiles of pixels side by side, time within.
+
+The past stands in front of the outputs in one piece of memory, so that a lag is nothing but an offset.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ..compiled import compiled
+from ..memory import empty_like
+from ..threads import parallel, split
+
+#: pixels at a time: as many lags of them as there usually are stay in the second cache
+_TILE = 1024
+
+
+def feedback(x: Tensor, past: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Compute what ``reference.feedback`` defines."""
+    lags, steps = past.shape[2], x.shape[2]
+    outputs = empty_like(x.new_empty(1).expand(*x.shape[:2], lags + steps, *x.shape[3:]))
+    outputs[:, :, :lags] = past.detach()
+    outputs[:, :, lags:] = x.detach()
+    memory = outputs.flatten(3).flatten(0, 1).numpy()
+    taps = weight.detach().expand(x.shape[1], lags).contiguous().numpy()
+    units, _, pixels = memory.shape
+    pieces = max(-(-pixels // _TILE), -(-torch.get_num_threads() // max(units, 1)))
+    work = [(unit, *span) for unit in range(units) for span in split(pixels, pieces)]
+    parallel(lambda tile: _feedback(memory, taps, *tile), work)
+    return outputs[:, :, lags:].contiguous(), outputs[:, :, steps:].clone()
+
+
+@compiled
+def _feedback(memory, taps, unit, start, stop):  # type: ignore[no-untyped-def]
+    """Turn the movie behind the past into the outputs, in place."""
+    weights = taps[unit % taps.shape[0]]
+    lags = weights.shape[0]
+    for k in range(lags, memory.shape[1]):
+        value = memory[unit, k, start:stop]
+        for j in range(1, lags + 1):
+            before = memory[unit, k - j, start:stop]
+            weight = weights[j - 1]
+            for p in range(stop - start):
+                value[p] -= weight * before[p]

@@ -1,0 +1,31 @@
+"""Models of nested lists."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import convis_xr as cx
+from tests.models.oracle import random_film
+
+
+def filters() -> list[cx.Layer]:
+    return [cx.filters.LowPass(f"{k} ms") for k in (2, 4, 6, 8)]
+
+
+def test_sequential_on_the_outside() -> None:
+    film = random_film()
+    a, b, c, d = filters()
+    made = cx.models.make_sequential_parallel_model([a, [b, [c, d]]], combine="sum")(film)
+    a, b, c, d = filters()
+    first = a(film)
+    np.testing.assert_allclose(made, b(first) + d(c(first)), rtol=1e-12)
+
+
+def test_parallel_on_the_outside() -> None:
+    film = random_film()
+    a, b, c, d = filters()
+    made = cx.models.make_parallel_sequential_model([a, [b, [c, d]]])(film)
+    a, b, c, d = filters()
+    second = b(film)
+    assert made.sizes["channel"] == 3
+    np.testing.assert_allclose(made, np.stack([a(film), c(second), d(second)]), rtol=1e-12)
