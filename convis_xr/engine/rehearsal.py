@@ -63,10 +63,12 @@ class Rehearsal:
 
 
 def rehearse(request: Request) -> Rehearsal:
-    """Show the model one frame of ones, in its own unit, from the start, in a context that is thrown away."""
+    """Show the model one grey frame, from the start, in a context that is thrown away."""
     context = request.context()
-    # not zeros: a logarithm would have none
-    frame = torch.full(request.frame_shape, 1 / context.scale, dtype=request.dtype, device=request.device)
+    # not zeros, which have no logarithm: the middle of the range, or one in the model's own unit
+    limits = request.info.valid_range
+    grey = 1 / context.scale if limits is None else sum(limits) / 2
+    frame = torch.full(request.frame_shape, grey, dtype=request.dtype, device=request.device)
     try:
         made = request.model.advance(context, frame)
     except Exception as error:

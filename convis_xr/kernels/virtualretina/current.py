@@ -5,8 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..nonlinearity import ganglion_nonlinearity
+from ..dispatch import choose
+from ..nonlinearity import check_nonlinearity, ganglion_nonlinearity
 from ..scalars import Scalar, number
+from . import reference
 from .ceiling import CEILING
 
 
@@ -34,9 +36,22 @@ def ceiled_current(v: Tensor, threshold: Scalar, baseline: Scalar, slope: Scalar
     >>> ceiled_current(torch.tensor([-0.5, 0.0, 50.0]), 0.0, 50.0, 100.0)
     tensor([  25.0000,   50.0000, 5000.4902])
     """
+    check_nonlinearity("ceiled_current", threshold, baseline, slope)
     if number(baseline) >= CEILING:
         raise ValueError(f"ceiled_current: baseline: wanted less than {CEILING:g} Hz, got {number(baseline)}")
-    below = ganglion_nonlinearity(v, threshold, baseline, slope)
+    route = choose("ceiled_current", v, threshold, baseline, slope)
+    if route == "reference":
+        flat = v.detach().double().cpu().numpy()
+        values = reference.current_of(flat, number(threshold), number(baseline), number(slope))
+        return torch.from_numpy(values).to(v)
+    if route == "torch":
+        return _torch(v, ganglion_nonlinearity(v, threshold, baseline, slope), threshold, baseline, slope)
+    from . import loops  # numba is loaded when first used
+
+    return loops.ceiled_current(v, number(threshold), number(baseline), number(slope))
+
+
+def _torch(v: Tensor, below: Tensor, threshold: Scalar, baseline: Scalar, slope: Scalar) -> Tensor:
     start, floor, steep = (
         torch.as_tensor(value, dtype=v.dtype, device=v.device) for value in (threshold, baseline, slope)
     )

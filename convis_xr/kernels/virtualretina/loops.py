@@ -1,4 +1,4 @@
-"""The two recursions of VirtualRetina's convention that couple pixels at every step, as compiled loops.
+"""What VirtualRetina's convention does to whole movies, as compiled loops: recursions that couple pixels, and currents.
 
 Time runs outside, a whole frame inside; what a step needs stays in the cache. Threads share out the movies.
 """
@@ -16,9 +16,10 @@ from ..compiled import compiled
 from ..deriche.loops import room, smooth, width_of
 from ..gain_control.parameters import GainControl
 from ..memory import empty_like
+from ..nonlinearity.loops import Nonlinearity, current_of
 from ..recursion.rate import rate_of
 from ..scalars import number
-from ..threads import parallel
+from ..threads import parallel, split
 from .ceiling import CEILING
 
 
@@ -57,6 +58,24 @@ def gain_control(
         range(len(movies)),
     )
     return out, adaptation if with_adaptation else None, (new_v, new_a)
+
+
+def ceiled_current(v: Tensor, threshold: float, baseline: float, slope: float) -> Tensor:
+    """Compute what ``reference.current_of`` defines."""
+    v = v.detach().contiguous()
+    out = empty_like(v)
+    values, currents = v.numpy().reshape(-1), out.numpy().reshape(-1)
+    n = Nonlinearity.of(values.dtype, threshold, baseline, slope)
+    parallel(lambda piece: _current(values, currents, n, *piece), split(values.size, torch.get_num_threads()))
+    return out
+
+
+@compiled
+def _current(v, out, n, start, stop):  # type: ignore[no-untyped-def]
+    room_above = CEILING - n.baseline
+    for i in range(start, stop):
+        rise = n.slope * (v[i] - n.threshold)
+        out[i] = n.baseline + rise / (1.0 + rise / room_above) if v[i] >= n.threshold else current_of(v[i], n)
 
 
 @compiled

@@ -121,7 +121,8 @@ class OPL(Layer):
         return made
 
     def _check_range(self, x: Tensor) -> None:
-        """Look at the first values that there are, where the range is the stimulus' own."""
+        """Look at the first values that there are, where the range is the stimulus' own, and there is one."""
+        self.range_of_input()
         begun = any(getattr(self.undershoot, name) is not None for name in self.undershoot._states)
         if self.input_range is None and self.info.valid_range is not None and not begun:
             _warn_of_stale_range(x, self.info.valid_range)

@@ -26,7 +26,7 @@ TEMPORAL = ("recursive", "fir")
 
 
 class Smoothing(SpaceTimeLowPass):
-    """A low-pass in time and space: Gaussian or Deriche's kernel, recursion or finite impulse response.
+    """A low-pass in time and space (Wohrer & Kornprobst 2009, eq. 3): Gaussian or Deriche's, recursive or finite.
 
     Parameters
     ----------

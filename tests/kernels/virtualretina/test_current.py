@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from convis_xr.kernels.dispatch import force
 from convis_xr.kernels.nonlinearity import ganglion_nonlinearity
 from convis_xr.kernels.recursion import partial_high_pass
 from convis_xr.kernels.virtualretina import ceiled_current, late, late_high_pass
@@ -13,12 +14,15 @@ from convis_xr.kernels.virtualretina.reference import current_of
 from tests.kernels.tolerance import assert_near
 
 
+@pytest.mark.parametrize("route", ["reference", "torch", "compiled"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("baseline", [0.0, 80.0, 4e5])
 @pytest.mark.parametrize("slope", [0.0, 400.0, 1e6])
-def test_it_is_its_definition(baseline: float, slope: float) -> None:
-    v = torch.linspace(-3, 9, 101, dtype=torch.float64)
-    wanted = current_of(v.numpy(), 0.3, baseline, slope)
-    assert_near(ceiled_current(v, 0.3, baseline, slope), torch.from_numpy(wanted))
+def test_it_is_its_definition(route: str, dtype: torch.dtype, baseline: float, slope: float) -> None:
+    v = torch.linspace(-3, 9, 101, dtype=dtype)
+    wanted = current_of(v.double().numpy(), 0.3, baseline, slope)
+    with force(route):
+        assert_near(ceiled_current(v, 0.3, baseline, slope), torch.from_numpy(wanted).to(dtype))
 
 
 def test_far_below_the_ceiling_it_is_the_paper_s_and_never_reaches_it() -> None:
@@ -37,6 +41,11 @@ def test_gradients() -> None:
     v = torch.tensor([-2.0, -0.5, 0.7, 30.0], dtype=torch.float64, requires_grad=True)
     values = [torch.tensor(value, dtype=torch.float64, requires_grad=True) for value in (0.1, 80.0, 100.0)]
     assert torch.autograd.gradcheck(ceiled_current, (v, *values))
+
+
+def test_what_does_not_fit_is_refused() -> None:
+    with pytest.raises(ValueError, match="ceiled_current: slope: wanted a finite number of 0 or more, got -1"):
+        ceiled_current(torch.zeros(1), 0.0, 80.0, -1.0)
 
 
 def test_a_baseline_above_the_ceiling_is_refused() -> None:
