@@ -131,6 +131,17 @@ class EventTable:
         return np.asarray(values, np.float64 if values.dtype.kind == "f" else np.int64)
 
 
+def is_event_table(array: xr.DataArray) -> bool:
+    """Whether a variable of a result is a table of exact times.
+
+    Examples
+    --------
+    >>> is_event_table(xr.DataArray([0.5], dims="parvo_on_event")), is_event_table(xr.DataArray([0.5], dims="time"))
+    (True, False)
+    """
+    return len(array.dims) == 1 and str(array.dims[0]).rpartition("_")[2] == dims.EVENT
+
+
 def owner_of(name: str) -> str:
     """What spikes in an output of exact times.
 

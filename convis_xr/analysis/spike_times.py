@@ -12,7 +12,7 @@ import xarray as xr
 from convis_xr import dims
 from convis_xr.contract import is_spike_count
 from convis_xr.errors import ContractError, explain
-from convis_xr.event_table import TIMES, owner_of
+from convis_xr.event_table import TIMES, is_event_table, owner_of
 from convis_xr.sampling import dequantified
 
 #: bytes read at once of counts that are not in chunks
@@ -94,11 +94,6 @@ def spike_tables(dataset: xr.Dataset) -> xr.DataTree:
         raise ContractError(explain("spikes", wanted="a variable with the unit count", got=found, cure=cure))
     made = exact | {name: spike_times(array) for name, array in spiking.items()}
     return xr.DataTree.from_dict({str(name): made[str(name)] for name in _in_order(plain, made)})
-
-
-def is_event_table(array: xr.DataArray) -> bool:
-    """Whether an output is a table of exact times."""
-    return len(array.dims) == 1 and str(array.dims[0]).rpartition("_")[2] == dims.EVENT
 
 
 def _spiking(name: str) -> str:

@@ -128,7 +128,7 @@ def _check_one(given_state: Mapping[str, torch.Tensor], needed_state: Mapping[st
         if needed.shape != given.shape or needed.dtype != given.dtype:
             got = f"shape {tuple(given.shape)}, {given.dtype}"
             wanted = f"shape {tuple(needed.shape)}, {needed.dtype} for this stimulus"
-            cure = "the state of a run over frames of the same size, and the same dtype="
+            cure = "the state of a run with the same frame, region= or cells=, and dtype="
             raise ContractError(explain(f"state[{path!r}]", wanted=wanted, got=got, cure=cure))
 
 
