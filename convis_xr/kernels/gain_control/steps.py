@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..gaussian.banded import matrix
+from ..gaussian.banded import between, matrix
 from ..recursion.rate import rate_of
 from ..scalars import Scalar, number
 from .parameters import GainControl
@@ -24,7 +24,7 @@ def gain_control(
     for frame in x.unbind(2):
         g = leak + a
         v = v + (amplification * frame - g * v) * (p.dt * mean_decay(g * p.dt))
-        a = a + rate * ((0 if still else _blur(gain * v * v, along_y, along_x)) - a)
+        a = a + rate * ((0 if still else between(gain * v * v, along_y, along_x)) - a)
         vs.append(v)
         if with_adaptation:
             adaptations.append(a)
@@ -38,13 +38,6 @@ def mean_decay(z: Tensor) -> Tensor:
     series = 1 - z / 2 * (1 - z / 3 * (1 - z / 4 * (1 - z / 5 * (1 - z / 6))))
     safe = torch.where(small, 1, z)
     return torch.where(small, series, -torch.expm1(-safe) / safe)
-
-
-def _blur(x: Tensor, along_y: Tensor, along_x: Tensor) -> Tensor:
-    """Blur frames (batch, channel, y, x) by matrices made once for all steps."""
-    frames = x.flatten(0, 1)
-    halfway = torch.bmm(frames, along_x.mT.expand(len(frames), -1, -1))
-    return torch.bmm(along_y.expand(len(frames), -1, -1), halfway).view(x.shape)
 
 
 def _like(value: Scalar, x: Tensor) -> Tensor:

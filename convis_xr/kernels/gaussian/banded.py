@@ -20,10 +20,18 @@ def blur(x: Tensor, sigma_px: tuple[Scalar, Scalar]) -> Tensor:
         # Products with a vector round differently in a batch; a frame of two equal lines gives the same as one line.
         return blur(x.expand(*x.shape[:-2], max(height, 2), max(width, 2)), sigma_px)[..., :height, :width]
     along_y, along_x = (matrix(sigma, n).to(x) for sigma, n in zip(sigma_px, x.shape[-2:], strict=True))
+    return between(x, along_y, along_x)
+
+
+def between(x: Tensor, along_y: Tensor, along_x: Tensor) -> Tensor:
+    """Multiply frames (..., y, x) by a matrix (y, y) from the left and the turned one (x, x) from the right."""
     frames = x.flatten(0, -3) if x.dim() > 2 else x[None]
-    # One product a frame (`@` would fold all frames into one): a frame's numbers do not depend on its neighbours.
-    halfway = torch.bmm(frames, along_x.mT.expand(len(frames), -1, -1))
-    return torch.bmm(along_y.expand(len(frames), -1, -1), halfway).view(x.shape)
+    if not len(frames):
+        return x.clone()
+    # One product a frame, so that its numbers do not depend on its neighbours: those of a batched product do on some
+    # processors, and `@` would fold all frames into one. They depend on where a frame begins in memory, too: a copy
+    # begins where all memory does.
+    return torch.stack([along_y.mm(frame.clone().mm(along_x.mT)) for frame in frames.unbind(0)]).view(x.shape)
 
 
 def matrix(sigma_px: Scalar, n: int) -> Tensor:

@@ -11,7 +11,7 @@ from ..dispatch import choose
 from ..scalars import Scalar, number
 from . import reference
 
-__all__ = ["ganglion_nonlinearity"]
+__all__ = ["check_nonlinearity", "ganglion_nonlinearity"]
 
 
 def ganglion_nonlinearity(v: Tensor, threshold: Scalar, baseline: Scalar, slope: Scalar) -> Tensor:
@@ -44,11 +44,7 @@ def ganglion_nonlinearity(v: Tensor, threshold: Scalar, baseline: Scalar, slope:
     >>> ganglion_nonlinearity(torch.tensor([-0.5, 0.0, 0.5]), 0.0, 50.0, 100.0)
     tensor([ 25.,  50., 100.])
     """
-    values = number(threshold), number(baseline), number(slope)
-    for name, value in zip(("threshold", "baseline", "slope"), values, strict=True):
-        if not math.isfinite(value) or (value < 0 and name != "threshold"):
-            wanted = "a finite number" if name == "threshold" else "a finite number of 0 or more"
-            raise ValueError(f"ganglion_nonlinearity: {name}: wanted {wanted}, got {value}")
+    values = check_nonlinearity("ganglion_nonlinearity", threshold, baseline, slope)
     route = choose("ganglion_nonlinearity", v, threshold, baseline, slope)
     if route == "reference":
         return reference.ganglion_nonlinearity(v, *values)
@@ -59,6 +55,18 @@ def ganglion_nonlinearity(v: Tensor, threshold: Scalar, baseline: Scalar, slope:
     from . import loops  # numba is loaded when first used
 
     return loops.ganglion_nonlinearity(v, *values)
+
+
+def check_nonlinearity(
+    operation: str, threshold: Scalar, baseline: Scalar, slope: Scalar
+) -> tuple[float, float, float]:
+    """Return the parameters as numbers, or raise a ValueError that names what does not fit."""
+    values = number(threshold), number(baseline), number(slope)
+    for name, value in zip(("threshold", "baseline", "slope"), values, strict=True):
+        if not math.isfinite(value) or (value < 0 and name != "threshold"):
+            wanted = "a finite number" if name == "threshold" else "a finite number of 0 or more"
+            raise ValueError(f"{operation}: {name}: wanted {wanted}, got {value}")
+    return values
 
 
 def _torch(v: Tensor, threshold: Tensor, baseline: Tensor, slope: Tensor) -> Tensor:

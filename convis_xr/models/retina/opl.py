@@ -14,6 +14,7 @@ from convis_xr.footprint import Footprint
 from convis_xr.kernels.opponency import weighted_difference
 from convis_xr.layer import Layer
 from convis_xr.models.retina.config import OPLConfig
+from convis_xr.models.retina.smoothing import FiniteHighPass, Smoothing, check_choices
 from convis_xr.parameters import Parameter
 from convis_xr.sampling import Sampling
 from convis_xr.units import is_bare
@@ -33,6 +34,17 @@ class OPL(Layer):
         Its parameters.
     input_range : float, optional
         Range of the luminance, in the input's own unit; by default that of its ``valid_range``.
+    spatial : "gaussian" or "deriche"
+        The kernel of blurs: the discrete Gaussian, or that of Deriche's recursive filter, whose cost does not grow with
+        its width and whose standard deviation is 1.18 sigma (from 1 px on; below 0.1 px there is none).
+    temporal : "recursive" or "fir"
+        How time is filtered: by recursions, or by their impulse responses, cut where less than 1e-6 is left and made to
+        sum to 1 again; these need the frames that they reach as their state.
+
+    Raises
+    ------
+    ParameterError
+        There is no such choice, or the range is no number above 0.
 
     Notes
     -----
@@ -49,12 +61,20 @@ class OPL(Layer):
 
     start = "first_frame"
 
-    def __init__(self, config: OPLConfig | None = None, input_range: float | None = None) -> None:
+    def __init__(
+        self,
+        config: OPLConfig | None = None,
+        input_range: float | None = None,
+        spatial: str = "gaussian",
+        temporal: str = "recursive",
+    ) -> None:
         super().__init__()
         config = OPLConfig() if config is None else config
-        self.center = SpaceTimeLowPass(config.center_sigma, config.center_tau, config.center_n)
-        self.undershoot = PartialHighPass(config.undershoot_tau, config.undershoot_weight)
-        self.surround = SpaceTimeLowPass(config.surround_sigma, config.surround_tau)
+        check_choices(spatial, temporal)
+        self.spatial, self.temporal = spatial, temporal
+        self.center = self._low_pass(config, config.center_sigma, config.center_tau, config.center_n)
+        self.undershoot = self._high_pass(config.undershoot_tau, config.undershoot_weight)
+        self.surround = self._low_pass(config, config.surround_sigma, config.surround_tau, 0)
         for filter_ in (self.center, self.undershoot, self.surround):
             filter_.start = self.start
         self.surround_weight = Parameter(
@@ -75,21 +95,37 @@ class OPL(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Current of (batch, channel, time, y, x)."""
-        return self.parts(x, ("opl",))["opl"]
+        return self.follow(x, ("opl",))[0]["opl"]
 
-    def parts(self, x: Tensor, wanted: Collection[str]) -> dict[str, Tensor]:
-        """Output ``opl``, and where wanted ``center`` and weighted ``surround``, whose difference it is."""
-        gain = self.amplification / self.range_of_input()
-        if self.input_range is None and self.undershoot.low_pass is None:
-            _warn_of_stale_range(x, self.info.valid_range)
+    def follow(self, x: Tensor, wanted: Collection[str]) -> tuple[dict[str, Tensor], Tensor]:
+        """Those of ``opl``, ``center`` and weighted ``surround`` that are wanted, and what the next stage reads."""
+        self._check_range(x)
         center = self.center(self.undershoot(x))
-        surround = self.surround(center)
+        made = self._amplified(center, self.surround(center), wanted)
+        return made, made["opl"]
+
+    def _low_pass(self, config: OPLConfig, sigma: Any, tau: Any, n: int) -> SpaceTimeLowPass:
+        return Smoothing(sigma, tau, n, self.spatial, self.temporal)
+
+    def _high_pass(self, tau: Any, weight: Any) -> PartialHighPass:
+        return PartialHighPass(tau, weight) if self.temporal == "recursive" else FiniteHighPass(tau, weight)
+
+    def _amplified(self, center: Tensor, surround: Tensor, wanted: Collection[str]) -> dict[str, Tensor]:
+        """Output ``opl``, and where wanted ``center`` and ``surround``, whose difference it is."""
+        gain = self.amplification / self.range_of_input()
         made = {"opl": weighted_difference(center, surround, gain, self.surround_weight)}
         if "center" in wanted:
-            made["center"] = center * gain.to(x.dtype)
+            made["center"] = center * gain.to(center.dtype)
         if "surround" in wanted:
-            made["surround"] = surround * (gain * self.surround_weight).to(x.dtype)
+            made["surround"] = surround * (gain * self.surround_weight).to(surround.dtype)
         return made
+
+    def _check_range(self, x: Tensor) -> None:
+        """Look at the first values that there are, where the range is the stimulus' own, and there is one."""
+        self.range_of_input()
+        begun = any(getattr(self.undershoot, name) is not None for name in self.undershoot._states)
+        if self.input_range is None and not begun:
+            _warn_of_stale_range(x, self.info.valid_range)
 
     def range_of_input(self) -> float:
         """The range that the amplification refers to."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +21,10 @@ from convis_xr.models.retina.config_model import config_in, fitted_config, other
 from convis_xr.models.retina.ganglion import STAGES, Ganglion
 from convis_xr.models.retina.opl import OPL
 from convis_xr.models.retina.presets import preset as preset_of
+from convis_xr.models.retina.virtualretina import LateBipolar, LateGanglion, LateOPL
 from convis_xr.sampling import Sampling
+
+_LOG = logging.getLogger(__name__)
 
 _FIXED_OUTPUTS = ("center", "surround", "opl", "bipolar", "adaptation")
 _UNITS = {"adaptation": "Hz", "current": "Hz", "spikes": "count"}
@@ -37,8 +41,9 @@ class Retina(Layer):
     preset : str or RetinaConfig
         ``"human_parvo"`` (gain control off), ``"primate"``, ``"cat_x"``, or a configuration of your own; for one in a
         file see `from_config`. What a configuration lacks the retina has not.
-    convention : "paper"
-        The equations of the paper, with true Gaussians and no artificial delays.
+    convention : "paper" or "virtualretina"
+        The equations of the paper, with true Gaussians and no artificial delays; or what the reference simulator
+        VirtualRetina 2.2.3 makes of them, stage by stage, for those who must reproduce it.
     opl, bipolar : bool
         Whether to have these stages; without, the signal is handed on as it is.
     ganglion : sequence of str, optional
@@ -50,6 +55,8 @@ class Retina(Layer):
         its ``valid_range``.
     seed : int
         Seed of the noise.
+    spatial, temporal : str, optional
+        How the outer plexiform layer is computed, see `OPL`; by default and for "virtualretina" the convention's own.
 
     Notes
     -----
@@ -59,7 +66,8 @@ class Retina(Layer):
     step, uint8, count),
     ``<name>_transient`` (dimensionless), ``<name>_current`` [Hz]. By default ``<name>`` of every layer.
 
-    Before the first frame that frame is taken to have been shown for ever.
+    Before the first frame that frame is taken to have been shown for ever; by the convention of VirtualRetina a uniform
+    screen in the middle of the range, and only for the outer plexiform layer: later stages start at 0.
 
     Examples
     --------
@@ -88,24 +96,31 @@ class Retina(Layer):
         spikes: bool = True,
         input_range: float | None = None,
         seed: int = 0,
+        spatial: str | None = None,
+        temporal: str | None = None,
     ) -> None:
         super().__init__()
-        if convention != "paper":
-            got, cure = repr(convention), 'convention="paper"'
-            raise ParameterError(explain("convention", wanted='"paper"', got=got, cure=cure))
+        _check_convention(convention, spatial, temporal)
         config = preset.copy() if isinstance(preset, RetinaConfig) else preset_of(preset)
         kept = _kept(config.ganglion, ganglion)
         limits = config.input_range if input_range is None else input_range
         opl, bipolar = opl and config.opl is not None, bipolar and config.bipolar is not None
         if not (opl or bipolar or kept):
             raise ParameterError(explain("Retina", wanted="at least one stage", got="none", cure="bipolar=True"))
-        self.config = config
-        self.opl = OPL(config.opl, limits) if opl else None
-        self.bipolar = Bipolar(config.bipolar) if bipolar else None
+        self.config, self.convention = config, convention
+        late = convention == "virtualretina"
+        self.opl: OPL | None = None
+        if opl and late:
+            self.opl = LateOPL(config.opl, limits)
+        elif opl:
+            self.opl = OPL(config.opl, limits, spatial or "gaussian", temporal or "recursive")
+            _tell_of_leaky_filters(config)
+        self.bipolar = (LateBipolar if late else Bipolar)(config.bipolar) if bipolar else None
         self.ganglion_names: tuple[str, ...] = ()
         for layer in kept:
             _check_name(self, layer.name)
-            self.add_module(layer.name, Ganglion(layer, spikes, seed))
+            cells = LateGanglion(layer, spikes, seed, not bipolar) if late else Ganglion(layer, spikes, seed)
+            self.add_module(layer.name, cells)
             self.ganglion_names += (layer.name,)
         if config.microsaccades is not None:
             got, cure = "microsaccades, which move the stimulus", "move the stimulus before it meets the retina"
@@ -192,8 +207,7 @@ class Retina(Layer):
         made: dict[str, Tensor] = {}
         signal = x
         if self.opl is not None:
-            made |= self.opl.parts(signal, wanted)
-            signal = made["opl"] if "opl" in wanted else made.pop("opl")
+            made, signal = self.opl.follow(signal, wanted)
         # A stage that has begun goes on even where it is not wanted: its state would fall behind.
         if self.bipolar is not None and (self._reaches_beyond_opl(wanted) or self.bipolar.potential is not None):
             signal, adaptation = self.bipolar.follow(signal, with_adaptation="adaptation" in wanted)
@@ -207,7 +221,12 @@ class Retina(Layer):
             if asked:
                 stages = layer.stages(signal, asked)
                 made.update({_variable(name, stage): value for stage, value in stages.items()})
-        return {name: made[name] for name in wanted}
+        # By one convention all is computed in double precision; what comes out is as precise as what went in.
+        return {name: made[name].to(x.dtype) if made[name].is_floating_point() else made[name] for name in wanted}
+
+    def working_arrays(self, outputs: Sequence[str]) -> float:
+        """Double precision needs twice the room."""
+        return super().working_arrays(outputs) * (2 if self.convention == "virtualretina" else 1)
 
     def footprint(self, sampling: Sampling) -> Footprint:
         """Stage after stage; ganglion layers side by side."""
@@ -262,6 +281,23 @@ class Retina(Layer):
 def _variable(layer: str, stage: str) -> str:
     """Name of an output of a ganglion layer."""
     return layer if stage == "spikes" else f"{layer}_{stage}"
+
+
+def _check_convention(convention: str, spatial: str | None, temporal: str | None) -> None:
+    """Raise where there is no such convention, or where it leaves no choice."""
+    if convention not in ("paper", "virtualretina"):
+        wanted, cure = '"paper" or "virtualretina"', 'convention="paper"'
+        raise ParameterError(explain("convention", wanted=wanted, got=repr(convention), cure=cure))
+    own = {"spatial": (spatial, "deriche"), "temporal": (temporal, "recursive")}
+    for name, (chosen, only) in own.items():
+        if convention == "virtualretina" and chosen not in (None, only):
+            wanted, cure = f'"{only}" by the convention "virtualretina"', f'leave {name} out, or convention="paper"'
+            raise ParameterError(explain(name, wanted=wanted, got=repr(chosen), cure=cure))
+
+
+def _tell_of_leaky_filters(config: RetinaConfig) -> None:
+    if config.opl is not None and config.opl.leaky_heat_equation:
+        _LOG.info("OPL: leaky_heat_equation is VirtualRetina's; by the convention of the paper filters are separable")
 
 
 def _check_name(retina: Retina, name: str) -> None:
