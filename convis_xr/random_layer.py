@@ -72,8 +72,16 @@ class RandomLayer(Layer):
 
     def sources(self, x: Tensor) -> list[dict[str, Any]]:
         """For every time step of ``x`` what tells its draws: ``cells, key, step, repeat`` of `kernels.philox`."""
-        shared = {"cells": self.cells(x), "key": self.key, "repeat": self.repeat}
-        return [{**shared, "step": self.next_step + k} for k in range(x.shape[2])]
+        first = self.source(x)
+        return [{**first, "step": first["step"] + k} for k in range(x.shape[2])]
+
+    def source(self, x: Tensor, cells: Tensor | None = None) -> dict[str, Any]:
+        """What tells all draws for ``x``, by the names of the kernels: ``cells, key, step, repeat``.
+
+        ``cells`` (batch, channel, y, x) are indices in the full frame, where they are not those of the frame of ``x``.
+        """
+        index = self.cells(x) if cells is None else cells
+        return {"key": self.key, "step": self.next_step, "repeat": self.repeat, "cells": index}
 
     def count(self, x: Tensor) -> None:
         """Go on by the time steps of ``x``."""

@@ -147,7 +147,7 @@ def resolve(
 
 
 def trial(request: Request) -> tuple[tuple[OutputFacts, ...], int]:
-    """Show the model one frame of zeros, from the start, in a context that is thrown away.
+    """Show the model one grey frame, from the start, in a context that is thrown away.
 
     Returns
     -------
@@ -155,7 +155,10 @@ def trial(request: Request) -> tuple[tuple[OutputFacts, ...], int]:
         What it gives, and the bytes of its state.
     """
     context = request.context({})
-    frame = torch.zeros(request.frame_shape, dtype=request.dtype, device=request.device)
+    # not of zeros, which have no logarithm: the middle of the scale, or 1 in the unit of the model
+    scale = context.info.valid_range
+    grey = 1 / context.scale if scale is None else sum(scale) / 2
+    frame = torch.full(request.frame_shape, grey, dtype=request.dtype, device=request.device)
     try:
         made = request.model.advance(context, frame)
     except Exception as error:

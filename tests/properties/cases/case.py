@@ -27,7 +27,9 @@ class Case:
     units : str
         Unit of the input.
     most : float
-        Input is uniform in (0, most).
+        Input is uniform in (least, most).
+    least : float
+        As above.
     channels : int
         Channels of the input.
     inputs : int
@@ -48,6 +50,7 @@ class Case:
     make: Callable[[], cx.Layer]
     units: str = "1"
     most: float = 1.0
+    least: float = 0.0
     channels: int = 2
     inputs: int = 1
     rounding: bool = False
@@ -69,8 +72,9 @@ class Case:
     ) -> xr.DataArray:
         """Films that make the layer do something."""
         shape = (batch, self.channels if channels is None else channels, steps, HEIGHT, WIDTH)
-        values = (np.random.default_rng(5).random(shape) * self.most).astype(dtype)
-        return cx.as_stimulus(values, dt="2 ms", pixel_size="0.1 deg", units=self.units, valid_range=(0.0, self.most))
+        values = (np.random.default_rng(5).random(shape) * (self.most - self.least) + self.least).astype(dtype)
+        scale = {"units": self.units, "valid_range": (self.least, self.most)}
+        return cx.as_stimulus(values, dt="2 ms", pixel_size="0.1 deg", **scale)
 
     def inputs_of(self, film: xr.DataArray) -> list[xr.DataArray]:
         """As many inputs as the layer takes; the further ones follow from the first, sample by sample."""
