@@ -83,6 +83,10 @@ class MembraneCell(Layer):
         """A membrane never surely forgets, since spikes are discrete; no reach in space."""
         return Footprint(memory=float("inf"))
 
+    def working_arrays(self, outputs: Sequence[str]) -> float:
+        """The input, once in order of memory, the counts, and each variable that is asked for."""
+        return 3 + len(outputs)
+
     def _begun(self, x: Tensor) -> Tensor:
         held = [getattr(self, name) for name, *_ in self.variables]
         if all(value is not None for value in held):

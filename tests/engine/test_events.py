@@ -199,6 +199,21 @@ def test_events_of_an_array_of_cells() -> None:
     np.testing.assert_array_equal(both.on_event_cell, made.cell)
 
 
+@pytest.mark.parametrize("cells", [None, SquareArray("7/deg")])
+def test_the_convention_of_virtualretina_has_them_too(cells: Any) -> None:
+    config = RetinaConfig(ganglion=(GanglionConfig("on", cells=cells, pooling_sigma="0.1 deg"),))
+    model = cx.models.Retina(config, convention="virtualretina")
+    whole = cx.run(model, film(80, 7, 8), outputs=["on", "on_times"])
+    steps = np.searchsorted(whole.time.values, whole.on_times.values + 1e-12, side="right") - 1
+    space = [dim for dim in whole["on"].dims if dim != "time"]
+    np.testing.assert_array_equal(np.bincount(steps, minlength=80), whole["on"].sum(space))
+    part = (slice(1, 5), slice(2, 6))
+    made = cx.run(model, film(80, 7, 8), outputs=["on"], region=part, chunk=11)
+    alone = cx.run(model, film(80, 7, 8), outputs=["on"])
+    wanted = alone.isel(y=part[0], x=part[1]) if cells is None else alone.sel(cell=made.cell.values)
+    xr.testing.assert_equal(made, wanted)
+
+
 def test_labels_of_time_in_any_form() -> None:
     plain = fired(outputs=["times"]).times.values
     late = currents().assign_coords(time=("time", 100 + 1000 * currents().time.values, {"units": "ms"}))

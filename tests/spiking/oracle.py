@@ -75,3 +75,23 @@ def crossings(slope: Slope, start: list[float], current: float, duration: float,
     up.direction = 1  # type: ignore[attr-defined]
     made = solve_ivp(slope, (0, duration), start, args=(current,), events=up, **TOLERANCE)
     return np.asarray(made.t_events[0])
+
+
+def lif_spikes(drives: np.ndarray, dt: float, g_leak: float, refractory: float) -> np.ndarray:
+    """Spike times in s of ``V' = I - g_leak V``, threshold 1, under currents that are constant for ``dt`` each."""
+
+    def up(t: float, y: np.ndarray, drive: float) -> float:
+        return float(y[0] - 1)
+
+    up.terminal, up.direction = True, 1  # type: ignore[attr-defined]
+    v, silent, times = 0.0, 0.0, []
+    for k, drive in enumerate(drives):
+        t, stop = max(k * dt, silent), (k + 1) * dt
+        while t < stop:
+            made = solve_ivp(lambda t, y, i: [i - g_leak * y[0]], (t, stop), [v], args=(drive,), events=up, **TOLERANCE)
+            t, v = float(made.t[-1]), float(made.y[0, -1])
+            if made.status == 1:
+                times.append(t)
+                v, silent = 0.0, t + refractory
+                t = silent
+    return np.array(times)

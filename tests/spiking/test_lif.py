@@ -11,6 +11,7 @@ import xarray as xr
 
 import convis_xr as cx
 from tests.agreement import Agreement
+from tests.spiking.oracle import lif_spikes
 
 
 def current(values: object, steps: int, dt: str = "1 ms") -> xr.DataArray:
@@ -36,6 +37,16 @@ def test_rates_have_their_closed_form_at_any_time_step(dt: str, refractory: str,
     agreement(
         "LIF: rate at any time step", "closed form", "relative error, one spike of 8 s included", error, within=0.02
     )
+
+
+@pytest.mark.parametrize("refractory", [0.0, 0.0041])
+def test_spikes_of_a_changing_current_are_those_of_scipy(refractory: float) -> None:
+    drives = np.random.default_rng(7).uniform(0, 300, 100)
+    film = cx.as_stimulus(drives, dt="5 ms", units="Hz").astype("float64")
+    counts = cx.spiking.RefractoryLIF(refractory_mean=f"{refractory} s")(film).values
+    times = lif_spikes(drives, 0.005, 50.0, refractory)
+    assert len(times) > 30
+    np.testing.assert_array_equal(counts, np.bincount((times / 0.005).astype(int), minlength=100))
 
 
 def test_the_rheobase_is_the_leak() -> None:

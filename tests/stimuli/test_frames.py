@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import time
 import tracemalloc
 
 import dask
@@ -128,16 +127,13 @@ def test_ten_hours_cost_nothing_until_they_are_read(name: str) -> None:
     make(name)  # so that no import is counted
     tracemalloc.start()
     try:
-        began = time.perf_counter()
         long = function("10 h", (100, 100), dt="1 ms", pixel_size="0.1 deg", **GENERATORS[name])
-        seconds = time.perf_counter() - began
         peak = tracemalloc.get_traced_memory()[1]
         assert long.sizes["time"] == 36_000_000
         part = long.isel(time=slice(18_000_000, 18_000_100)).load()
         read = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert seconds < 0.5
     assert peak < 50e6
     assert read < 150e6
     assert part.shape == (100, 100, 100)

@@ -26,9 +26,12 @@ def blur(x: Tensor, sigma_px: tuple[Scalar, Scalar]) -> Tensor:
 def between(x: Tensor, along_y: Tensor, along_x: Tensor) -> Tensor:
     """Multiply frames (..., y, x) by a matrix (y, y) from the left and the turned one (x, x) from the right."""
     frames = x.flatten(0, -3) if x.dim() > 2 else x[None]
-    # One product a frame (`@` would fold all frames into one): a frame's numbers do not depend on its neighbours.
-    halfway = torch.bmm(frames, along_x.mT.expand(len(frames), -1, -1))
-    return torch.bmm(along_y.expand(len(frames), -1, -1), halfway).view(x.shape)
+    if not len(frames):
+        return x.clone()
+    # One product a frame, so that its numbers do not depend on its neighbours: those of a batched product do on some
+    # processors, and `@` would fold all frames into one. They depend on where a frame begins in memory, too: a copy
+    # begins where all memory does.
+    return torch.stack([along_y.mm(frame.clone().mm(along_x.mT)) for frame in frames.unbind(0)]).view(x.shape)
 
 
 def matrix(sigma_px: Scalar, n: int) -> Tensor:

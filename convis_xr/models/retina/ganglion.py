@@ -71,6 +71,8 @@ class Ganglion(Layer):
 
     start = "first_frame"
     selects = True
+    #: what turns currents into spikes
+    spiking_class = NoisyLIF
     low_pass: Any
 
     def __init__(
@@ -115,7 +117,7 @@ class Ganglion(Layer):
             label="pooling_sigma",
         )
         self.low_pass = State(doc="low-pass of the potential")
-        self.spikes = _cell(config.spikes, seed) if spikes and config.spikes is not None else None
+        self.spikes = self._cell(config.spikes, seed) if spikes and config.spikes is not None else None
 
     @property
     def last(self) -> str:
@@ -206,6 +208,10 @@ class Ganglion(Layer):
         cell.keep((membrane[0], membrane[1]), x)
         return counts
 
+    def _cell(self, config: SpikesConfig, seed: int) -> NoisyLIF:
+        membrane = config.g_leak, config.noise, config.refractory_mean, config.refractory_sd
+        return self.spiking_class(*membrane, config.random_init, seed)
+
     def footprint(self, sampling: Sampling) -> Footprint:
         """Transient, pool, and a membrane that never surely forgets."""
         dt = sampling.need_dt("Ganglion")
@@ -213,7 +219,3 @@ class Ganglion(Layer):
         pool = Footprint(radius=radius(self.pooling_sigma, sampling, "Ganglion") + between)
         own = Footprint.decay(float(self.transient_tau), dt).then(pool)
         return own if self.spikes is None else own.then(self.spikes.footprint(sampling))
-
-
-def _cell(config: SpikesConfig, seed: int) -> NoisyLIF:
-    return NoisyLIF(config.g_leak, config.noise, config.refractory_mean, config.refractory_sd, config.random_init, seed)

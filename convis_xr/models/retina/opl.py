@@ -124,7 +124,7 @@ class OPL(Layer):
         """Look at the first values that there are, where the range is the stimulus' own, and there is one."""
         self.range_of_input()
         begun = any(getattr(self.undershoot, name) is not None for name in self.undershoot._states)
-        if self.input_range is None and self.info.valid_range is not None and not begun:
+        if self.input_range is None and not begun:
             _warn_of_stale_range(x, self.info.valid_range)
 
     def range_of_input(self) -> float:
@@ -143,12 +143,12 @@ class OPL(Layer):
         return center.then(self.surround.footprint(sampling))
 
 
-def _warn_of_stale_range(x: Tensor, limits: tuple[float, float]) -> None:
+def _warn_of_stale_range(x: Tensor, limits: tuple[float, float] | None) -> None:
     """Warn where the first values are not what ``valid_range`` says: xarray's arithmetic keeps it.
 
     They lie outside, or use next to nothing of it, as those of a film that was divided by 255.
     """
-    low, high = limits
+    low, high = (0.0, 0.0) if limits is None else limits
     least, greatest = (float(end) for end in x.detach().aminmax())
     outside = least < low - 1e-5 * (high - low) or greatest > high + 1e-5 * (high - low)
     if outside or low < greatest <= low + 0.01 * (high - low):

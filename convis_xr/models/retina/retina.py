@@ -18,7 +18,7 @@ from convis_xr.footprint import Footprint
 from convis_xr.kernels.scalars import number
 from convis_xr.layer import Layer
 from convis_xr.models.retina.bipolar import Bipolar
-from convis_xr.models.retina.config import GanglionConfig, OPLConfig, RetinaConfig
+from convis_xr.models.retina.config import GanglionConfig, RetinaConfig
 from convis_xr.models.retina.config_model import config_in, fitted_config, other_scales
 from convis_xr.models.retina.ganglion import STAGES, Ganglion
 from convis_xr.models.retina.opl import OPL
@@ -121,7 +121,7 @@ class Retina(Layer):
             self.opl = LateOPL(config.opl, limits)
         elif opl:
             self.opl = OPL(config.opl, limits, spatial or "gaussian", temporal or "recursive")
-            _tell_of_leaky_filters(config.opl)
+            _tell_of_leaky_filters(config)
         self.bipolar = (LateBipolar if late else Bipolar)(config.bipolar) if bipolar else None
         self.ganglion_names: tuple[str, ...] = ()
         for layer in kept:
@@ -324,8 +324,8 @@ def _check_convention(convention: str, spatial: str | None, temporal: str | None
             raise ParameterError(explain(name, wanted=wanted, got=repr(chosen), cure=cure))
 
 
-def _tell_of_leaky_filters(config: OPLConfig | None) -> None:
-    if config is not None and config.leaky_heat_equation:
+def _tell_of_leaky_filters(config: RetinaConfig) -> None:
+    if config.opl is not None and config.opl.leaky_heat_equation:
         _LOG.info("OPL: leaky_heat_equation is VirtualRetina's; by the convention of the paper filters are separable")
 
 

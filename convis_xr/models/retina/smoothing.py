@@ -26,7 +26,7 @@ TEMPORAL = ("recursive", "fir")
 
 
 class Smoothing(SpaceTimeLowPass):
-    """A low-pass in time and space (Wohrer & Kornprobst 2009, eq. 3): Gaussian or Deriche's, recursive or finite.
+    """A low-pass in time and space (Wohrer & Kornprobst 2009, eq. 3), in a choice of implementations.
 
     Parameters
     ----------

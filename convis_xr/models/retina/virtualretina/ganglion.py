@@ -52,6 +52,7 @@ class LateGanglion(Ganglion):
     array([ 37.  , 136.98,  37.  ,  37.  ])
     """
 
+    spiking_class = LateLIF
     potential_before: Any
     transient_before: Any
 
@@ -65,11 +66,6 @@ class LateGanglion(Ganglion):
     ) -> None:
         super().__init__(config, spikes, seed, log_polar)
         self.input_is_late = input_is_late
-        cell = config.spikes
-        if spikes and cell is not None:
-            self.spikes = LateLIF(
-                cell.g_leak, cell.noise, cell.refractory_mean, cell.refractory_sd, cell.random_init, seed
-            )
         self.low_pass = State(doc="low-pass of the potential", primed=False)
         self.potential_before = State(doc="potential of the last step", primed=False)
         self.transient_before = State(doc="transient of the last step", primed=False)
