@@ -93,7 +93,7 @@ class DatasetAccessor(_Accessor):
         return read_state(self._data)
 
     def spikes(self) -> xr.DataTree:
-        """When and where each spike fell: one table of events for each variable of spike counts."""
+        """When and where each spike fell: a table of events for whatever spikes; see `analysis.spike_tables`."""
         from convis_xr.analysis import spike_tables
 
         return spike_tables(self._data)

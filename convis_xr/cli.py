@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import convis_xr as cx
-from convis_xr.errors import ConvisError
+from convis_xr.errors import ContractError, ConvisError, explain
 
 _QUANTITY = 'a bare number is samples; else a quantity such as "0.5 s"'
 
@@ -67,6 +67,8 @@ def _add_run(jobs: Any) -> None:
     cut.add_argument("--chunk", metavar="LENGTH", help=f"time computed at once: {_QUANTITY}")
     cut.add_argument("--memory", metavar="BYTES", help='what the run may use: "2 GiB"')
     run.add_argument("--seed", type=int, help="of the noise")
+    run.add_argument("--repeats", type=int, metavar="N", help="number of trials, which differ in their noise")
+    run.add_argument("--region", metavar="Y:Y,X:X", help='part of the frame: "10:20,:" (pixels), "-1 deg:1 deg,:"')
     run.add_argument("--resume", action="store_true", help="go on with an interrupted run")
     run.set_defaults(job=_run)
 
@@ -91,6 +93,8 @@ def _run(arguments: argparse.Namespace) -> None:
         chunk=int(chunk) if chunk is not None and chunk.isdecimal() else chunk,
         memory=arguments.memory,
         seed=arguments.seed,
+        repeats=arguments.repeats,
+        region=None if arguments.region is None else [_slice(part) for part in arguments.region.split(",")],
         store=arguments.output,
         resume=arguments.resume,
     )
@@ -101,6 +105,15 @@ def _retina(model: str) -> Any:
     """A retina by its preset's name, or by the file that describes it."""
     from_file = Path(model).suffix.lower() in (".xml", ".json")
     return cx.models.Retina.from_config(model) if from_file else cx.models.Retina(model)
+
+
+def _slice(text: str) -> slice:
+    """A part of one dimension, as it is written in the command line."""
+    ends = [int(end) if end.isdecimal() else end or None for end in map(str.strip, text.split(":"))]
+    if len(ends) != 2:
+        wanted, cure = "two ends, of rows and of columns", '--region "10:20,:"'
+        raise ContractError(explain("--region", wanted=wanted, got=repr(text), cure=cure))
+    return slice(*ends)
 
 
 def _info(arguments: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import torch
 
 from convis_xr.sampling import Sampling
+from convis_xr.selection import Selection
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class RunContext:
     repeat: int = 0
     #: where the frames lie within the full frame, None where they are the full one
     window: Window | None = None
+    #: what is wanted of the frames that are shown, None: all of them
+    selection: Selection | None = None
     #: turns the input into the unit that the model counts in
     scale: float = 1.0
     #: names of the outputs that are wanted, None for the model's default

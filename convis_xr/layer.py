@@ -16,9 +16,11 @@ from convis_xr.errors import ContractError, explain
 from convis_xr.footprint import UNKNOWN, Footprint
 from convis_xr.keeping import Keeping
 from convis_xr.options import get_option
+from convis_xr.outputs import check_output, join, labelled, narrow
 from convis_xr.parameters import Parameter
 from convis_xr.sampling import Sampling
-from convis_xr.tensors import block_to_tensor, output_labels
+from convis_xr.selection import Selection
+from convis_xr.tensors import Labels, block_to_tensor, output_labels
 from convis_xr.units import factor, has_dimension, is_bare, magnitude
 
 
@@ -59,6 +61,8 @@ class Layer(Keeping):
     block_bytes: int | None = None
     #: the default of ``initial`` for this class
     start = "zeros"
+    #: whether ``forward`` gives only what `selection` asks for; else that is taken from what it gives
+    selects: bool = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,6 +85,12 @@ class Layer(Keeping):
     def output_units(self, name: str, input_units: str) -> str:
         """Unit of one output."""
         return input_units if self.units_out is None else self.units_out
+
+    def output_labels(
+        self, name: str, like: xr.DataArray, shape: tuple[int, ...], selection: Selection | None = None
+    ) -> Labels:
+        """Dimensions and coordinates of one output of tensor shape ``shape``, where ``like`` is the whole stimulus."""
+        return output_labels(like, shape) if selection is None else selection.labels(like, shape)
 
     def footprint(self, sampling: Sampling) -> Footprint:
         """How far an output looks into the past and the neighbourhood; by default nothing is promised."""
@@ -120,6 +130,12 @@ class Layer(Keeping):
         # what a run is asked for are outputs of the model, not of the layers that it is made of
         asked = context.asked.get(id(self)) if context.paths[id(self)] else context.outputs
         return self.default_outputs if asked is None else asked
+
+    @property
+    def selection(self) -> Selection | None:
+        """What of the frames ``forward`` shall give, where `selects`; None: all of them."""
+        context = running(self)
+        return None if context is None or context.paths[id(self)] else context.selection
 
     def start_frame(self, x: torch.Tensor) -> torch.Tensor:
         """What is assumed to have been shown for ever before the first sample of ``x``.
@@ -201,8 +217,8 @@ class Layer(Keeping):
 
     def advance(
         self, context: RunContext, x: torch.Tensor, dtype: torch.dtype | None = None, *others: torch.Tensor
-    ) -> dict[str, torch.Tensor]:
-        """Compute one chunk of a run: outputs by name; the state in ``context`` moves on.
+    ) -> dict[str, Any]:
+        """Compute one chunk of a run: outputs by name, tensors or `Events`; the state in ``context`` moves on.
 
         Parameters
         ----------
@@ -218,21 +234,20 @@ class Layer(Keeping):
         length = x.shape[2]
         if self.block_bytes is not None and not torch.is_grad_enabled():
             length = max(1, self.block_bytes * x.shape[2] // (x.numel() * dtype.itemsize))
-        parts = zip(*(given.split(length, dim=2) for given in (x, *others)), strict=True)
-        made = [self._advance(context, *(part.to(dtype) for part in inputs)) for inputs in parts]
-        return made[0] if len(made) == 1 else {name: torch.cat([part[name] for part in made], 2) for name in made[0]}
+        parts = [given.split(length, dim=2) for given in (x, *others)]
+        made = [self._advance(context, *(part.to(dtype) for part in inputs)) for inputs in zip(*parts, strict=True)]
+        return made[0] if len(made) == 1 else join(made, [part.shape[2] for part in parts[0]])
 
-    def _advance(self, context: RunContext, x: torch.Tensor, *others: torch.Tensor) -> dict[str, torch.Tensor]:
+    def _advance(self, context: RunContext, x: torch.Tensor, *others: torch.Tensor) -> dict[str, Any]:
         with context.active():
             result = super().__call__(x if context.scale == 1 else x * context.scale, *others)
         outputs = result if isinstance(result, dict) else {"response": result}
         for name, output in outputs.items():
-            if not isinstance(output, torch.Tensor) or output.ndim != 5 or output.shape[2] != x.shape[2]:
-                got = f"shape {tuple(output.shape)}" if isinstance(output, torch.Tensor) else type(output).__name__
-                wanted = f"a tensor (batch, channel, time: {x.shape[2]}, y, x) from forward"
-                cure = "return one sample for each of the input, or a dict of such tensors"
-                raise ContractError(explain(f"{type(self).__name__}: {name}", wanted=wanted, got=got, cure=cure))
-        return outputs
+            check_output(f"{type(self).__name__}: {name}", output, x.shape[2])
+        if context.selection is None or self.selects:
+            return outputs
+        frame = tuple(x.shape[-2:])
+        return {name: narrow(name, output, context.selection, frame) for name, output in outputs.items()}
 
     def compute_dtype(self, data: Any) -> torch.dtype:
         """The dtype to compute in for data of dtype ``data``.
@@ -248,6 +263,9 @@ class Layer(Keeping):
         ``carry=True`` goes on from the held state and updates it.
         """
         if carry:
+            if options.get("repeats") is not None:
+                got, cure = f"repeats={options['repeats']}", "state=result.convis.state"
+                raise ContractError(explain("carry", wanted="one trial: a layer holds one state", got=got, cure=cure))
             options["state"] = self._held() or None
         result = convis_xr.run(self, stimulus, **options)
         if carry:
@@ -286,16 +304,13 @@ class Layer(Keeping):
                 block_to_tensor(like(stimulus, other), names, device=x.device, dtype=x.dtype) for other in others
             ]
             outputs = self.advance(context, x, None, *further)
-        made = {}
-        for name, tensor in outputs.items():
-            labels = output_labels(stimulus, tuple(tensor.shape))
-            made[name] = labels.wrap(tensor, self.output_units(name, info.units), name)
+        made = labelled(outputs, self, stimulus, info.units)
         # only now: a call that fails leaves everything as it was
         self._hold_after(context, x)
         for module in self.modules():
             if isinstance(module, Layer):
                 module._info = info
-        return made["response"] if list(made) == ["response"] else xr.Dataset(made)
+        return made["response"] if list(made) == ["response"] else made
 
     def _input_scale(self, units: str) -> float:
         """What turns input in ``units`` into the unit that ``forward`` counts in."""

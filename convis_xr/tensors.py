@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,6 +100,10 @@ class Labels:
 
     sizes: dict[str, int]
     coords: xr.Coordinates
+    #: what the five axes of the tensor are called; those that ``sizes`` has not are of length 1
+    axes: tuple[str, ...] = dims.STIMULUS
+    #: whose own the cells or events of the output are; "" where its dimensions are those of the stimulus
+    owner: str = ""
 
     def wrap(self, tensor: torch.Tensor, units: str, name: str | None = None) -> xr.DataArray:
         """A tensor (batch, channel, time, y, x) of these sizes, labelled."""
@@ -106,19 +111,76 @@ class Labels:
 
     def strip(self, tensor: torch.Tensor) -> np.ndarray[Any, Any]:
         """The values without the axes that these labels have not."""
-        index = tuple(slice(None) if dim in self.sizes else 0 for dim in dims.STIMULUS)
+        index = tuple(slice(None) if dim in self.sizes else 0 for dim in self.axes)
         values: np.ndarray[Any, Any] = tensor.detach()[index].cpu().numpy()
         return values
+
+    def repeated(self, number: int) -> Labels:
+        """With a first dimension of so many trials, which the tensor of one trial has not."""
+        trials = xr.Variable(dims.REPEAT, np.arange(number), {"long_name": "number of the trial"})
+        coords = self.coords.to_dataset().assign_coords({dims.REPEAT: trials}).coords
+        return Labels({dims.REPEAT: number, **self.sizes}, coords, self.axes, self.owner)
+
+    def beside_others(self) -> Labels:
+        """With names that do not meet those of other outputs in a Dataset.
+
+        The dimension ``cell`` of the owner ``on`` is called ``on_cell``, and what lies along it ``on_cell_<name>``.
+        """
+        if not self.owner:
+            return self
+        own = f"{self.owner}_{dims.CELL}"
+        names = {dims.CELL: own}
+        along = [str(name) for name, value in self.coords.items() if dims.CELL in value.dims and name != dims.CELL]
+        changed = self.coords.to_dataset().rename({name: f"{own}_{name}" for name in along})
+        if dims.CELL in changed.dims:
+            changed = changed.rename({dims.CELL: own})
+        sizes = {names.get(dim, dim): size for dim, size in self.sizes.items()}
+        return Labels(sizes, changed.coords, tuple(names.get(axis, axis) for axis in self.axes), self.owner)
 
 
 def output_labels(like: xr.DataArray, shape: tuple[int, ...]) -> Labels:
     """The labels of an output of tensor shape ``shape``, computed from ``like`` (which keeps to the contract)."""
     sizes = {dim: size for dim, size in zip(dims.STIMULUS, shape, strict=True) if dim in like.sizes or size != 1}
     changed = [dim for dim in like.dims if sizes[str(dim)] != like.sizes[dim]]
-    coords = like.coords.to_dataset()
-    coords = coords.drop_vars([name for name, value in coords.variables.items() if set(value.dims) & set(changed)])
+    coords = _without(like.coords.to_dataset(), changed)
     centred = {str(dim): _centred(like.coords[dim], sizes[str(dim)]) for dim in changed if dim in dims.SPACE}
     return Labels(sizes, coords.assign_coords(centred).coords)
+
+
+def cell_labels(
+    like: xr.DataArray, shape: tuple[int, ...], along: Mapping[str, xr.Variable], owner: str = ""
+) -> Labels:
+    """The labels of an output over cells: tensor shape (batch, channel, time, 1, cell).
+
+    Parameters
+    ----------
+    like : DataArray
+        The stimulus.
+    shape : tuple of int
+    along : dict of Variable (cell)
+        Coordinates of the cells.
+    owner : str
+        The layer whose own the array of cells is; "" where all outputs share it.
+    """
+    axes = (*dims.STIMULUS[:3], dims.Y, dims.CELL)
+    sizes = {
+        dim: size
+        for dim, size in zip(axes, shape, strict=True)
+        if dim == dims.CELL or (dim != dims.Y and (dim in like.sizes or size != 1))
+    }
+    changed = [dim for dim in like.dims if dim in dims.SPACE or sizes[str(dim)] != like.sizes[dim]]
+    coords = _without(like.coords.to_dataset(), changed)
+    # a cell is no pixel of a grid: what says that it is one goes
+    plain = {
+        name: xr.Variable(value.dims, value.values, {k: v for k, v in value.attrs.items() if k not in ("step", "axis")})
+        for name, value in along.items()
+    }
+    return Labels(sizes, coords.assign_coords(plain).coords, axes, owner)
+
+
+def _without(coords: xr.Dataset, changed: Collection[Hashable]) -> xr.Dataset:
+    """Only the coordinates that do not lie along a dimension that has changed."""
+    return coords.drop_vars([name for name, value in coords.variables.items() if set(value.dims) & set(changed)])
 
 
 def _centred(coordinate: xr.DataArray, size: int) -> xr.Variable:

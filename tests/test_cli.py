@@ -52,6 +52,14 @@ def test_run_writes_the_store_that_python_writes(
     xr.testing.assert_equal(written[["parvo_on", "opl"]].compute(), expected[["parvo_on", "opl"]])
 
 
+def test_trials_and_a_part_of_the_frame(film: Path, tmp_path: Path) -> None:
+    assert run(film, tmp_path / "out.zarr", "--repeats", "2", "--region", "1:4, -0.1 deg:0.2 deg") == 0
+    stimulus = cx.io.resample(cx.open_stimulus(film), dt="5 ms")
+    part = {"y": slice(1, 4), "x": slice("-0.1 deg", "0.2 deg")}
+    expected = cx.run(cx.models.Retina("primate"), stimulus, repeats=2, region=part)
+    xr.testing.assert_equal(xr.open_zarr(tmp_path / "out.zarr").compute(), expected)
+
+
 def test_chunk_may_be_a_time_or_follow_from_memory(film: Path, tmp_path: Path) -> None:
     assert run(film, tmp_path / "out.zarr", "--chunk", "50 ms") == 0
     assert run(film, tmp_path / "again.zarr", "--memory", "1 GiB") == 0
@@ -153,6 +161,9 @@ def test_info_of_a_grid_that_is_none_says_so(tmp_path: Path, capsys: pytest.Capt
         (["run", "primate", "FILM", "OUT", "--dt", "5"], r"dt: wanted a time"),
         (["run", "primate", "FILM", "OUT", "--outputs", "opl,parvo"], r"outputs: wanted names .*parvo"),
         (["run", "primate", "FILM", "OUT", "--dt", "5 ms", "--chunk", "0"], r"chunk: wanted"),
+        (["run", "primate", "FILM", "OUT", "--dt", "5 ms", "--repeats", "0"], r"repeats: wanted"),
+        (["run", "primate", "FILM", "OUT", "--dt", "5 ms", "--region", "3,4"], r"--region: wanted two ends, .*got '3'"),
+        (["run", "primate", "FILM", "OUT", "--dt", "5 ms", "--region", "0:3"], r"region: wanted slices"),
         (["run", "nowhere.xml", "FILM", "OUT"], r"nowhere.xml"),
         (["run", "RETINA", "FILM", "OUT"], r"retina.xml, line 1: wanted a root element"),
         (["info", "NOTHING"], r"path: wanted an existing file"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ import xarray as xr
 from convis_xr import dims
 from convis_xr.contract import is_spike_count
 from convis_xr.errors import ContractError, explain
+from convis_xr.event_table import TIMES, is_event_table, owner_of
 from convis_xr.sampling import dequantified
 
 #: bytes read at once of counts that are not in chunks
@@ -63,19 +65,54 @@ def spike_times(counts: xr.DataArray) -> xr.Dataset:
 
 
 def spike_tables(dataset: xr.Dataset) -> xr.DataTree:
-    """`spike_times` of each variable of spike counts, by its name.
+    """When and where each spike fell, by the name of what spikes.
+
+    Where there are exact times (``<name>_times``) these; else `spike_times` of the variable of spike counts. The time
+    of each table is ``time``; its coordinates have their plain names (``y``, ``x``, ``cell``, ``repeat``, ...).
 
     Raises
     ------
     ContractError
-        There is none.
+        There is neither.
+
+    Examples
+    --------
+    >>> import convis_xr as cx
+    >>> current = cx.as_stimulus(np.full(30, 200.0), dt="1 ms", units="Hz")
+    >>> response = cx.run(cx.spiking.NoisyLIF(noise=0.0), current, outputs=["response", "times"])
+    >>> spike_tables(response)["response"]["time"].values.round(5)
+    array([0.00575, 0.01451, 0.02326])
     """
-    spiking = {str(name): array for name, array in dequantified(dataset).data_vars.items() if is_spike_count(array)}
-    if not spiking:
+    plain = dequantified(dataset)
+    exact = {_spiking(str(name)): _exact(plain[name]) for name in plain.data_vars if is_event_table(plain[name])}
+    spiking: dict[str, Any] = {
+        str(name): array for name, array in plain.data_vars.items() if is_spike_count(array) and name not in exact
+    }
+    if not (spiking or exact):
         found = ", ".join(str(name) for name in dataset.data_vars) or "an empty Dataset"
         cure = 'outputs=["parvo_on"] when you run'
         raise ContractError(explain("spikes", wanted="a variable with the unit count", got=found, cure=cure))
-    return xr.DataTree.from_dict({name: spike_times(array) for name, array in spiking.items()})
+    made = exact | {name: spike_times(array) for name, array in spiking.items()}
+    return xr.DataTree.from_dict({str(name): made[str(name)] for name in _in_order(plain, made)})
+
+
+def _spiking(name: str) -> str:
+    """The output of counts that exact times belong to."""
+    return "response" if name == TIMES else owner_of(name)
+
+
+def _exact(times: xr.DataArray) -> xr.Dataset:
+    """A table of exact times with plain names."""
+    dim = str(times.dims[0])
+    plain = {name: str(name).removeprefix(f"{dim}_") for name in times.coords}
+    table = times.drop_vars(dims.TIME if dims.TIME in times.coords else f"{dim}_{dims.TIME}")
+    made = table.rename({**{name: to for name, to in plain.items() if name in table.coords}, dim: dims.EVENT})
+    return made.to_dataset(name=dims.TIME).assign_attrs(variable=str(times.name))
+
+
+def _in_order(dataset: xr.Dataset, found: dict[str, Any]) -> list[str]:
+    names = [_spiking(str(name)) if is_event_table(dataset[name]) else str(name) for name in dataset.data_vars]
+    return [name for name in dict.fromkeys(names) if name in found]
 
 
 def _check(counts: xr.DataArray) -> None:

@@ -41,6 +41,8 @@ class Checkpoint:
         Digests of the first and of the last frame that were shown.
     state : dict of ndarray
         The model's state after that many samples.
+    events : dict of int
+        Rows of each table of events that are written.
     """
 
     plan: Plan
@@ -48,10 +50,13 @@ class Checkpoint:
     done: int = -1
     frames: dict[str, str] = field(default_factory=dict)
     state: Arrays = field(default_factory=dict)
+    #: events that are written, by output
+    events: dict[str, int] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
         """Write it into the store, as a whole or not at all."""
         facts = {"plan": self.plan.to_json(), "facts": self.facts, "done": self.done, "frames": self.frames}
+        facts |= {"events": self.events}
         with (folder / GROUP / _HALF).open("wb") as file:
             np.savez(file, **self.state, **{_FACTS: np.array(json.dumps(facts))})  # type: ignore[arg-type]
         os.replace(folder / GROUP / _HALF, folder / GROUP / MARK)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +15,21 @@ from xarray.indexes import RangeIndex
 from zarr.codecs import BloscCodec, BloscShuffle
 
 from convis_xr import dims
+from convis_xr.engine.facts import OutputFacts, TableFacts
 from convis_xr.engine.plan import Plan
-from convis_xr.engine.request import OutputFacts
 from convis_xr.engine.state import GROUP, Arrays
+from convis_xr.event_table import EventTable
 
 #: samples of a very long time axis that are written at a time
 _TIME_CHUNK = 2**20
+#: rows in a chunk of a table of events; the last one is written anew whenever rows are added
+EVENT_CHUNK = 2**16
 _ROOT = "zarr.json"
 _ALL_CHUNKS: Any = {"write_empty_chunks": True}
 
 
-def create(folder: Path, coords: xr.Dataset, plan: Plan) -> None:
-    """Lay out a store: coordinates are written, variables are declared."""
+def create(folder: Path, coords: xr.Dataset, plan: Plan, tables: Sequence[EventTable]) -> None:
+    """Lay out a store: coordinates are written, variables are declared, tables of events are empty."""
     long = [name for name in coords.dims if isinstance(coords.xindexes.get(name), RangeIndex)]
     # the encoding is that of the files which the stimulus came from
     written = coords.drop_vars(long).drop_encoding()
@@ -48,12 +51,43 @@ def create(folder: Path, coords: xr.Dataset, plan: Plan) -> None:
             fill_value=0,
             config=_ALL_CHUNKS,
         )
+    for table in tables:
+        _create_table(group, table)
 
 
 def open_arrays(folder: Path, outputs: tuple[OutputFacts, ...]) -> dict[str, Any]:
     """The arrays to write to, by output."""
     group: Any = zarr.open_group(folder, mode="r+", use_consolidated=False)
     return {output.name: group[output.name].with_config(_ALL_CHUNKS) for output in outputs}
+
+
+def open_columns(folder: Path, tables: Sequence[TableFacts]) -> dict[str, Any]:
+    """The columns of tables of events, by their own names."""
+    group: Any = zarr.open_group(folder, mode="r+", use_consolidated=False)
+    return {name: group[name].with_config(_ALL_CHUNKS) for table in tables for name, _ in table.columns}
+
+
+def open_tables(folder: Path, tables: Sequence[TableFacts], lengths: Mapping[str, int]) -> dict[str, dict[str, Any]]:
+    """The columns of each table of events, by output; rows beyond the lengths are cut off: they come again."""
+    made = {}
+    for table in tables:
+        columns = open_columns(folder, [table])
+        for column in columns.values():
+            if column.shape[0] != lengths.get(table.name, 0):
+                column.resize((lengths.get(table.name, 0),))
+        made[table.name] = columns
+    return made
+
+
+def append(columns: Mapping[str, Any], rows: Arrays, at: int) -> int:
+    """Add rows to a table that has ``at`` of them; returns how many it has then."""
+    stop = at
+    for name, values in rows.items():
+        stop = at + len(values)
+        if len(values):
+            columns[name].resize((stop,))
+            columns[name][at:stop] = values
+    return stop
 
 
 def write_state(folder: Path, state: Arrays) -> None:
@@ -103,6 +137,23 @@ def open_result(folder: Path, coords: xr.Dataset, names: list[str]) -> xr.Datase
     opened = opened[names]  # zarr lists them by the alphabet
     opened.encoding = encoding
     return opened
+
+
+def _create_table(group: zarr.Group, table: EventTable) -> None:
+    attrs, along = table.attrs, list(table.coordinates.values())
+    for name, dtype in table.dtypes.items():
+        group.create_array(
+            name,
+            shape=(0,),
+            chunks=(EVENT_CHUNK,),
+            dtype=dtype,
+            dimension_names=(table.dim,),
+            # what xarray writes, and reads, for coordinates that are no dimensions
+            attributes={**attrs[name], **({"coordinates": " ".join(along)} if name == table.name else {})},
+            compressors=_compressor(np.dtype(dtype)),
+            fill_value=0,
+            config=_ALL_CHUNKS,
+        )
 
 
 def _write_long(group: zarr.Group, coordinate: xr.DataArray) -> None:

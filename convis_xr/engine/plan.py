@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from convis_xr import dims
+from convis_xr.engine.facts import OutputFacts, TableFacts
 from convis_xr.engine.memory import shown_bytes
-from convis_xr.engine.request import OutputFacts
 from convis_xr.engine.stream import DEPTH
 from convis_xr.errors import ContractError, explain
 
@@ -31,6 +31,8 @@ SLACK = 1.2
 READING = 6
 #: bytes of a store's metadata
 METADATA = 2**16
+#: how many spikes are reckoned with, Hz for each cell: nobody knows before
+RATE = 100.0
 
 
 @dataclass(frozen=True)
@@ -49,15 +51,27 @@ class Workload:
     #: bytes of input that the model computes at a time, None where it takes a chunk as it comes
     block_bytes: int | None
     outputs: tuple[OutputFacts, ...]
-    #: bytes of the state that is carried
+    tables: tuple[TableFacts, ...]
+    #: time step, s, where it is known
+    dt: float
+    #: number of trials
+    trials: int
+    #: bytes of the state that is carried, of all trials
     state: int
     #: bytes of coordinates that are written
     coords: int
 
     @property
     def output_frame(self) -> int:
-        """Bytes of one time step of all outputs."""
-        return sum(output.frame_bytes for output in self.outputs)
+        """Bytes of one time step of all outputs, with as many events as `RATE` reckons."""
+        events = sum(table.cells * table.row_bytes for table in self.tables) * RATE * self.dt
+        return sum(output.frame_bytes for output in self.outputs) + math.ceil(events)
+
+    @property
+    def disk(self) -> int:
+        """Bytes that a store takes at most, with as many events as `RATE` reckons."""
+        arrays = len(self.outputs) + sum(len(table.columns) for table in self.tables)
+        return self.output_frame * self.steps + self.coords + self.state + METADATA * (1 + arrays)
 
     def computed(self, chunk: int) -> int:
         """Samples of a chunk that are computed at a time."""
@@ -80,6 +94,7 @@ class Plan:
     steps: int
     chunk: int
     outputs: tuple[OutputFacts, ...]
+    tables: tuple[TableFacts, ...]
     stored: dict[str, tuple[int, ...]]
     #: bytes, by what they are for
     bytes: dict[str, int]
@@ -119,12 +134,10 @@ class Plan:
     def from_json(cls, text: str, base: int = 0) -> Plan:
         """What `to_json` wrote."""
         table = json.loads(text)
-        outputs = tuple(
-            OutputFacts(row["name"], tuple(row["dims"]), tuple(row["shape"]), row["dtype"], row["units"])
-            for row in table.pop("outputs")
-        )
+        outputs = tuple(OutputFacts.of(row) for row in table.pop("outputs"))
+        tables = tuple(TableFacts.of(row) for row in table.pop("tables"))
         stored = {name: tuple(chunks) for name, chunks in table.pop("stored").items()}
-        return cls(outputs=outputs, stored=stored, base=base, **table)
+        return cls(outputs=outputs, tables=tables, stored=stored, base=base, **table)
 
     def at(self, base: int) -> Plan:
         """The same plan for a process that holds ``base`` bytes already."""
@@ -137,6 +150,9 @@ class Plan:
             sizes = ", ".join(f"{name}: {size}" for name, size in zip(output.dims, output.shape, strict=True))
             chunks = f", chunks {self.stored[output.name]}" if self.stored else ""
             rows.append(f"  output    {output.name} ({sizes}) {output.dtype} [{output.units}]{chunks}")
+        for table in self.tables:
+            columns = ", ".join(name for name, _ in table.columns[1:])
+            rows.append(f"  events    {table.name} ({table.dim}) with {columns}; {RATE:g} Hz a cell are reckoned")
         rows += [f"  memory    {shown_bytes(count):>9}  {what}" for what, count in self.bytes.items()]
         rows += [f"            {shown_bytes(self.base):>9}  held by the process already"]
         if self.reached > self.base + sum(self.bytes.values()):
@@ -182,9 +198,10 @@ def make_plan(
         steps=work.steps,
         chunk=length,
         outputs=work.outputs,
+        tables=work.tables,
         stored=layout,
         bytes=needs(work, length, result, stored) | {"libraries and threads": OVERHEAD},
-        disk=work.output_frame * work.steps + work.coords + work.state + METADATA * (1 + len(work.outputs)),
+        disk=work.disk,
         reasons={"chunk": why, "model": model},
         base=base,
         reached=reached,
@@ -197,7 +214,10 @@ def needs(work: Workload, chunk: int, result: int, stored: bool) -> dict[str, in
     ahead = work.raw_frame * ((DEPTH + 1) * chunk + READING * reading)
     behind = work.output_frame * chunk * (DEPTH + 2) if stored else work.output_frame * chunk
     computed = work.computed(chunk)
-    parts = 0 if computed == chunk else work.output_frame * chunk
+    # the parts of a chunk before they are joined; trials are computed one after the other, and then put together
+    parts = 0 if computed == chunk else math.ceil(work.output_frame / work.trials) * chunk
+    parts += work.output_frame * chunk if work.trials > 1 else 0
+    parts += work.float_frame * chunk if work.trials > 1 else 0  # each trial is shown a copy
     table = {
         "stimulus, as it is read": ahead,
         "computing": work.float_frame * work.working_arrays * computed + parts,
@@ -225,9 +245,9 @@ def stored_chunks(output: OutputFacts, chunk: int) -> tuple[int, ...]:
         return tuple((sizes | {dims.TIME: length})[name] for name in output.dims)
     sizes[dims.TIME] = chunk
     itemsize = np.dtype(output.dtype).itemsize
-    for name in (dims.BATCH, dims.CHANNEL, dims.Y, dims.X):
-        parts = math.ceil(math.prod(sizes.values()) * itemsize / MOST_STORED)
-        if name in sizes:
+    for name in output.dims:
+        if name != dims.TIME:
+            parts = math.ceil(math.prod(sizes.values()) * itemsize / MOST_STORED)
             sizes[name] = math.ceil(sizes[name] / parts)
     return tuple(sizes[name] for name in output.dims)
 

@@ -19,6 +19,7 @@ from convis_xr import dims
 from convis_xr.engine.request import Request
 from convis_xr.layer import Layer
 from convis_xr.parameters.files import unit_of_parameter
+from convis_xr.selection import Selection
 
 #: arrays with more values are told by their digest only
 MOST_VALUES = 4096
@@ -56,6 +57,8 @@ def provenance(request: Request, names: tuple[str, ...]) -> dict[str, Any]:
         "state": {path: digest(value.cpu().numpy()) for path, value in request.state.items()} or None,
         "dtype": str(request.dtype).removeprefix("torch."),
         "nan": request.nan,
+        "repeats": request.repeats,
+        "selection": _selection(request.selection),
         "stimulus": {
             "name": None if stimulus.name is None else str(stimulus.name),
             "sizes": {str(name): size for name, size in stimulus.sizes.items()},
@@ -111,6 +114,13 @@ def _settings(model: Layer) -> dict[str, dict[str, Any]]:
         if own:
             found[path] = dict(sorted(own.items()))
     return found
+
+
+def _selection(selection: Selection | None) -> dict[str, Any] | None:
+    if selection is None:
+        return None
+    arrays = {name: np.asarray(value) for name, value in vars(selection).items()}
+    return {name: digest(value) if value.size > MOST_VALUES else value.tolist() for name, value in arrays.items()}
 
 
 def _value(tensor: torch.Tensor, units: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`Request`: what is asked of a run, checked and resolved; and the trial of a model on one frame."""
+"""`Request`: what is asked of a run, checked and resolved."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ import torch
 import xarray as xr
 
 from convis_xr import dims
-from convis_xr.context import InputInfo, RunContext
+from convis_xr.context import InputInfo, RunContext, Window
 from convis_xr.contract import as_stimulus, check_stimulus, valid_range
+from convis_xr.engine.selection import resolve_selection, shown_part
+from convis_xr.engine.trials import states_of
 from convis_xr.errors import ContractError, explain
 from convis_xr.layer import Layer
 from convis_xr.sampling import Sampling
 from convis_xr.scales import whole
+from convis_xr.selection import Box, Selection
 from convis_xr.streams import Stream
-from convis_xr.tensors import output_labels
+from convis_xr.tensors import Labels
 from convis_xr.units import DIMENSIONS, factor, is_bare, magnitude
 
 #: how NaN and infinity in a stimulus are met
@@ -32,8 +35,10 @@ class Request:
     """A model, the part of a stimulus to show it, and how."""
 
     model: Layer
-    #: canonical order, only the part that is to be shown
+    #: canonical order, only the part that is to be shown: a stretch of time, and what the selection needs of the frame
     stimulus: xr.DataArray
+    #: the same stretch of time with the whole frame
+    whole: xr.DataArray
     #: index of its first sample in the stimulus that was given
     offset: int
     info: InputInfo
@@ -44,6 +49,12 @@ class Request:
     state: dict[str, torch.Tensor]
     seed: int | None
     nan: str
+    #: number of trials; None: one, and no dimension for it
+    repeats: int | None
+    #: what is wanted of the whole frame, None: all of it
+    selection: Selection | None
+    #: where in the whole frame lies what is shown, None: it is the whole
+    shown: Box | None
     #: name of the file that the stimulus comes from, where it says
     source: str | None
 
@@ -58,40 +69,42 @@ class Request:
         batch, channel, _, y, x = (self.stimulus.sizes.get(name, 1) for name in dims.STIMULUS)
         return batch, channel, 1, y, x
 
-    def context(self, state: Mapping[str, torch.Tensor] | None = None) -> RunContext:
-        """A fresh run: begun, or going on from ``state`` (by default from the state that was asked for)."""
-        held = {name: value.clone() for name, value in (self.state if state is None else state).items()}
-        made = self.model.new_context(self.info, state=held, seed=self.seed, outputs=self.outputs)
+    @property
+    def zero(self) -> float:
+        """Label of the first sample that is shown, s, on an axis of dates, which count from the first one given."""
+        return self.offset * (self.info.sampling.dt_s or 0.0)
+
+    def labels(self, name: str, shape: tuple[int, ...]) -> Labels:
+        """The labels of one output of tensor shape ``shape``."""
+        return self.model.output_labels(name, self.whole, shape, self.selection)
+
+    def states(self, state: Mapping[str, torch.Tensor] | None = None) -> list[dict[str, torch.Tensor]]:
+        """A copy of the state of each trial."""
+        return states_of(self.state if state is None else state, self.repeats)
+
+    def contexts(self, state: Mapping[str, torch.Tensor] | None = None) -> list[RunContext]:
+        """A fresh run for each trial: begun, or going on from ``state`` (by default from what was asked for)."""
+        return [self.context(repeat, held) for repeat, held in enumerate(self.states(state))]
+
+    def context(self, repeat: int = 0, state: Mapping[str, torch.Tensor] | None = None) -> RunContext:
+        """A fresh run of one trial, which is begun where it has no ``state``."""
+        made = self.model.new_context(self.info, state=state, seed=self.seed, outputs=self.outputs)
+        made.repeat, made.window, made.selection = repeat, self._window(), self._selection()
         frame = torch.zeros(self.frame_shape, dtype=self.dtype, device=self.device)
         self.model.begin(made, self.model.initial if self.initial is None else self.initial, frame)
         return made
 
+    def _window(self) -> Window | None:
+        if self.shown is None:
+            return None
+        full = self.whole.sizes.get(dims.Y, 1), self.whole.sizes.get(dims.X, 1)
+        return Window(self.shown.top, self.shown.left, full)
 
-@dataclass(frozen=True)
-class OutputFacts:
-    """One output of a run, as the trial showed it."""
-
-    name: str
-    dims: tuple[str, ...]
-    shape: tuple[int, ...]
-    dtype: str
-    units: str
-
-    @property
-    def frame_bytes(self) -> int:
-        """Bytes of one time step."""
-        sizes = dict(zip(self.dims, self.shape, strict=True))
-        return math.prod(size for name, size in sizes.items() if name != dims.TIME) * np.dtype(self.dtype).itemsize
-
-    @property
-    def attrs(self) -> dict[str, str]:
-        """Attributes of the labelled variable."""
-        words = self.name.replace("_", " ").replace(".", " ")
-        return {"units": self.units, "long_name": words}
-
-    def part(self, first: int, last: int) -> tuple[slice, ...]:
-        """The index of a stretch of time."""
-        return tuple(slice(first, last) if name == dims.TIME else slice(None) for name in self.dims)
+    def _selection(self) -> Selection | None:
+        """What is wanted of the frames that are shown."""
+        if self.shown is None or self.selection is None:
+            return self.selection
+        return self.selection.moved(-self.shown.top, -self.shown.left)
 
 
 def resolve(
@@ -106,6 +119,9 @@ def resolve(
     initial: Any,
     state: Mapping[str, Any] | None,
     seed: int | None,
+    repeats: int | None,
+    cells: Any,
+    region: Any,
     nan: str,
     sampling: Sampling | None,
 ) -> Request:
@@ -119,6 +135,10 @@ def resolve(
         raise ContractError(explain("nan", wanted='"raise" or "propagate"', got=repr(nan), cure='nan="raise"'))
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer)):
         raise ContractError(explain("seed", wanted="a whole number", got=repr(seed), cure="seed=0"))
+    if repeats is not None and (isinstance(repeats, bool) or not isinstance(repeats, int | np.integer) or repeats < 1):
+        raise ContractError(
+            explain("repeats", wanted="a number of trials, 1 or more", got=repr(repeats), cure="repeats=10")
+        )
     if initial is not None and state is not None:
         cure = "one of them: a state says by itself what was before the first frame"
         raise ContractError(explain("initial", wanted="no initial= beside state=", got=repr(initial), cure=cure))
@@ -130,9 +150,14 @@ def resolve(
     array, scale = _labelled(stimulus, sampling)
     first, last = _part(array, scale, start, stop)
     source = getattr(stimulus, "encoding", {}).get("source")
+    whole = array.isel({dims.TIME: slice(first, last)})
+    selection = resolve_selection(array, region, cells)
+    frame = array.sizes.get(dims.Y, 1), array.sizes.get(dims.X, 1)
+    shown = None if selection is None else shown_part(selection, model.footprint(scale), frame)
     return Request(
         model=model,
-        stimulus=array.isel({dims.TIME: slice(first, last)}),
+        stimulus=whole if shown is None else whole.isel(shown.indexers(whole.dims)),
+        whole=whole,
         offset=first,
         info=InputInfo(scale, array.attrs["units"], valid_range(array)),
         dtype=_dtype(model, dtype, array.dtype),
@@ -142,70 +167,11 @@ def resolve(
         state={name: torch.as_tensor(value) for name, value in (state or {}).items()},
         seed=seed,
         nan=nan,
+        repeats=None if repeats is None else int(repeats),
+        selection=selection,
+        shown=shown,
         source=None if source is None else str(source).rstrip("/").rpartition("/")[2],
     )
-
-
-def trial(request: Request) -> tuple[tuple[OutputFacts, ...], int]:
-    """Show the model one grey frame, from the start, in a context that is thrown away.
-
-    Returns
-    -------
-    tuple of OutputFacts, int
-        What it gives, and the bytes of its state.
-    """
-    context = request.context({})
-    # not of zeros, which have no logarithm: the middle of the scale, or 1 in the unit of the model
-    scale = context.info.valid_range
-    grey = 1 / context.scale if scale is None else sum(scale) / 2
-    frame = torch.full(request.frame_shape, grey, dtype=request.dtype, device=request.device)
-    try:
-        made = request.model.advance(context, frame)
-    except Exception as error:
-        error.add_note("This was met while the model was tried on a single frame; every length of chunk must do.")
-        raise
-    _check_state(request, context)
-    state = sum(value.numel() * value.element_size() for value in context.state.values())
-    wanted = tuple(made) if request.outputs is None else request.outputs
-    outputs = tuple(_facts(request, name, made) for name in wanted)
-    _check_together(outputs)
-    return outputs, state
-
-
-def _facts(request: Request, name: str, made: Mapping[str, torch.Tensor]) -> OutputFacts:
-    if name not in made:
-        cure = "return a dict with every name of output_names that is in self.wanted_outputs"
-        raise ContractError(explain("model", wanted=f"an output {name!r}", got=", ".join(made) or "none", cure=cure))
-    shape = list(made[name].shape)
-    shape[2] = request.steps
-    labels = output_labels(request.stimulus, tuple(shape))
-    dtype = str(made[name].dtype).removeprefix("torch.")
-    units = request.model.output_units(name, request.info.units)
-    return OutputFacts(name, tuple(labels.sizes), tuple(labels.sizes.values()), dtype, units)
-
-
-def _check_state(request: Request, context: RunContext) -> None:
-    """A state that was given is as the stimulus asks for: nothing is broadcast or cast."""
-    request.model._checked_state(request.state)
-    for path, given in request.state.items():
-        needed = context.state.get(path, given)
-        if needed.shape != given.shape or needed.dtype != given.dtype:
-            got = f"shape {tuple(given.shape)}, {given.dtype}"
-            wanted = f"shape {tuple(needed.shape)}, {needed.dtype} for this stimulus"
-            cure = "the state of a run over frames of the same size, and the same dtype="
-            raise ContractError(explain(f"state[{path!r}]", wanted=wanted, got=got, cure=cure))
-
-
-def _check_together(outputs: tuple[OutputFacts, ...]) -> None:
-    """Outputs of one Dataset share their dimensions."""
-    seen: dict[str, tuple[int, str]] = {}
-    for output in outputs:
-        for dim, size in zip(output.dims, output.shape, strict=True):
-            known, other = seen.setdefault(dim, (size, output.name))
-            if known != size:
-                got = f"{dim}={known} in {other!r}, {dim}={size} in {output.name!r}"
-                cure = f'one run for each: outputs=["{other}"]'
-                raise ContractError(explain("outputs", wanted="outputs of one frame size", got=got, cure=cure))
 
 
 def _labelled(stimulus: Any, sampling: Sampling | None) -> tuple[xr.DataArray, Sampling]:

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from convis_xr import dims
-from convis_xr.engine.request import OutputFacts, Request
+from convis_xr.engine.rehearsal import Rehearsal
 from convis_xr.engine.state import ENCODING, Arrays
-from convis_xr.tensors import output_labels
+from convis_xr.event_table import EventTable
 
 
 @dataclass(frozen=True)
@@ -24,22 +23,13 @@ class Made:
     stop: int
     #: output name to values with the output's own dimensions
     arrays: Arrays
+    #: output name to the columns of a table of events
+    tables: dict[str, Arrays]
     #: the state after the chunk
     state: Arrays
     #: the first and the last frame that were shown
     first_frame: np.ndarray[Any, Any]
     last_frame: np.ndarray[Any, Any]
-
-
-def skeleton(request: Request, outputs: tuple[OutputFacts, ...]) -> xr.Dataset:
-    """The coordinates of a result, without its variables."""
-    dataset = xr.Dataset()
-    for output in outputs:
-        sizes = dict(zip(output.dims, output.shape, strict=True))
-        labels = output_labels(request.stimulus, tuple(sizes.get(name, 1) for name in dims.STIMULUS))
-        new = [name for name in labels.coords if name not in dataset.coords]
-        dataset = dataset.assign_coords(labels.coords.to_dataset()[new].coords)
-    return dataset
 
 
 def result_attrs(facts: Mapping[str, Any]) -> dict[str, Any]:
@@ -49,23 +39,34 @@ def result_attrs(facts: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class InMemory:
-    """Collects the outputs in arrays that are made beforehand."""
+    """Collects the outputs in arrays that are made beforehand, and events in lists."""
 
-    def __init__(self, outputs: tuple[OutputFacts, ...]) -> None:
-        self._outputs = outputs
-        self._arrays = {output.name: np.empty(output.shape, output.dtype) for output in outputs}
+    def __init__(self, rehearsal: Rehearsal) -> None:
+        self._rehearsal = rehearsal
+        self._arrays = {output.name: np.empty(output.shape, output.dtype) for output in rehearsal.outputs}
+        self._rows: dict[str, list[Arrays]] = {table.name: [] for table in rehearsal.tables}
         self._state: Arrays = {}
 
     def write(self, made: Made) -> None:
         """Put a chunk into its place."""
-        for output in self._outputs:
+        for output in self._rehearsal.outputs:
             self._arrays[output.name][output.part(made.first, made.stop)] = made.arrays[output.name]
+        for name, rows in made.tables.items():
+            self._rows[name].append(rows)
         self._state = made.state
 
-    def result(self, request: Request, facts: Mapping[str, Any]) -> xr.Dataset:
+    def result(self, facts: Mapping[str, Any]) -> xr.Dataset:
         """All of it, labelled."""
-        dataset = skeleton(request, self._outputs).assign_attrs(result_attrs(facts))
-        for output in self._outputs:
-            dataset[output.name] = (output.dims, self._arrays[output.name], output.attrs)
+        dataset = self._rehearsal.skeleton().assign_attrs(result_attrs(facts))
+        by_name = {output.name: output for output in self._rehearsal.outputs}
+        for name, form in self._rehearsal.forms.items():
+            if isinstance(form, EventTable):
+                dataset = dataset.merge(form.dataset(self._table(form)))
+            else:
+                dataset[name] = (by_name[name].dims, self._arrays[name], by_name[name].attrs)
         dataset.encoding[ENCODING] = self._state
         return dataset
+
+    def _table(self, form: EventTable) -> Arrays:
+        parts = self._rows[form.name]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else form.empty()

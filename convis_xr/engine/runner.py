@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 import torch
 import xarray as xr
 from xarray.indexes import RangeIndex
@@ -21,15 +20,17 @@ from convis_xr.engine.memory import Keeper, available_bytes, reached_bytes, resi
 from convis_xr.engine.plan import Plan, Workload, make_plan
 from convis_xr.engine.progress import Progress
 from convis_xr.engine.provenance import provenance
-from convis_xr.engine.request import OutputFacts, Request, resolve, trial
+from convis_xr.engine.rehearsal import Rehearsal, rehearse
+from convis_xr.engine.request import Request, resolve
 from convis_xr.engine.result import InMemory, Made
 from convis_xr.engine.source import Block, read_blocks, source_blocks
-from convis_xr.engine.state import to_arrays, to_tensors
+from convis_xr.engine.state import to_tensors
 from convis_xr.engine.stream import stream
+from convis_xr.engine.trials import Trials
 from convis_xr.errors import ContractError, UnitError, explain
 from convis_xr.options import get_option
 from convis_xr.sampling import Sampling
-from convis_xr.tensors import Labels, block_to_tensor
+from convis_xr.tensors import block_to_tensor
 from convis_xr.units import byte_count
 
 
@@ -47,6 +48,9 @@ def run(
     initial: Any = None,
     state: Mapping[str, Any] | None = None,
     seed: int | None = None,
+    repeats: int | None = None,
+    cells: Any = None,
+    region: Any = None,
     nan: str = "raise",
     store: str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -84,6 +88,18 @@ def run(
         Go on from this state, as ``result.convis.state`` of an earlier run.
     seed : int, optional
         Of random numbers; by default the model's own.
+    repeats : int, optional
+        Number of trials, along a first dimension ``repeat``: they differ in their random numbers alone. Trial 0 is what
+        a run without ``repeats`` gives. The state of such a run has a first axis of trials.
+    cells : optional
+        Compute and store only these cells: a list of pixels (row, column), row 0 on top; positions (y, x) in degrees,
+        whose nearest pixels are taken (a quantity of shape (n, 2), or labelled data with ``y`` and ``x`` along one
+        dimension); a mask over the frame; or, for layers that are sampled by an array of cells, their numbers or a mask
+        of them. Outputs are (time, cell), with coordinates ``y`` and ``x``.
+    region : dict or pair of slices, optional
+        Compute and store only this part of the frame: ``{"y": slice("-1 deg", "1 deg"), "x": slice(10, 20)}``. Angles
+        are labels, both ends included; bare ints are indices of pixels. As much of the frame around it is shown as the
+        model looks at.
     nan : {"raise", "propagate"}
         What to do where the stimulus holds NaN or infinity.
     store : path, optional
@@ -123,24 +139,24 @@ def run(
     """
     request = resolve(
         model, stimulus, outputs=outputs, start=start, stop=stop, device=device, dtype=dtype, initial=initial,
-        state=state, seed=seed, nan=nan, sampling=sampling,
+        state=state, seed=seed, repeats=repeats, cells=cells, region=region, nan=nan, sampling=sampling,
     )  # fmt: skip
     if store is None and resume:
         raise ContractError(explain("resume", wanted="a store to go on with", got="none", cure='store="response.zarr"'))
     with torch.no_grad():
-        made = _plan(request, chunk, memory, stored=store is not None)
-        facts = provenance(request, tuple(output.name for output in made.outputs))
+        rehearsal = rehearse(request)
+        made = _plan(request, rehearsal, chunk, memory, stored=store is not None)
+        facts = provenance(request, rehearsal.names)
         if store is None:
             _check_available(made)
-            kept = InMemory(made.outputs)
-            context = request.context()
-            _stream(request, made, context, kept.write, 0, progress)
-            return kept.result(request, facts)
+            kept = InMemory(rehearsal)
+            _stream(request, rehearsal, made, request.contexts(), kept.write, 0, progress)
+            return kept.result(facts)
         with alone(stores.folder_of(store)):
-            sink = stores.open_store(store, request, made, facts, resume=resume)
+            sink = stores.open_store(store, request, rehearsal, made, facts, resume=resume)
             if not sink.complete:
-                context = request.context(to_tensors(sink.state) if sink.done else None)
-                _stream(request, sink.plan.at(made.base), context, sink.write, sink.done, progress)
+                contexts = request.contexts(to_tensors(sink.state) if sink.done else None)
+                _stream(request, rehearsal, sink.plan.at(made.base), contexts, sink.write, sink.done, progress)
                 sink.finish()
         return sink.result()
 
@@ -159,6 +175,9 @@ def plan(
     initial: Any = None,
     state: Mapping[str, Any] | None = None,
     seed: int | None = None,
+    repeats: int | None = None,
+    cells: Any = None,
+    region: Any = None,
     nan: str = "raise",
     store: str | os.PathLike[str] | None = None,
     resume: bool = False,
@@ -185,34 +204,32 @@ def plan(
     """
     request = resolve(
         model, stimulus, outputs=outputs, start=start, stop=stop, device=device, dtype=dtype, initial=initial,
-        state=state, seed=seed, nan=nan, sampling=sampling,
+        state=state, seed=seed, repeats=repeats, cells=cells, region=region, nan=nan, sampling=sampling,
     )  # fmt: skip
     with torch.no_grad():
-        return _plan(request, chunk, memory, stored=store is not None)
+        return _plan(request, rehearse(request), chunk, memory, stored=store is not None)
 
 
-def _plan(request: Request, chunk: Any, memory: int | str | None, *, stored: bool) -> Plan:
+def _plan(request: Request, rehearsal: Rehearsal, chunk: Any, memory: int | str | None, *, stored: bool) -> Plan:
     if chunk is not None and memory is not None:
         got = f"chunk={chunk!r} and memory={memory!r}"
         raise ContractError(explain("chunk, memory", wanted="one of the two", got=got, cure="leave out memory="))
-    outputs, state = trial(request)
     samples = None if chunk is None else request.info.sampling.steps(chunk, "chunk")
     if samples == 0:
         raise UnitError(explain("chunk", wanted="at least one sample", got=repr(chunk), cure="chunk=1"))
     limit = byte_count(get_option("memory") if memory is None else memory, "memory")
     footprint = request.model.footprint(request.info.sampling)
     model = f"{type(request.model).__name__}, {footprint}"
-    # what the trial has loaded and compiled is held by now
-    work = _workload(request, outputs, state)
+    # what the rehearsal has loaded and compiled is held by now
+    work = _workload(request, rehearsal)
     return make_plan(
         work, memory=limit, chunk=samples, stored=stored, model=model, base=resident_bytes(), reached=reached_bytes()
     )
 
 
-def _workload(request: Request, outputs: tuple[OutputFacts, ...], state: int) -> Workload:
+def _workload(request: Request, rehearsal: Rehearsal) -> Workload:
     pixels = math.prod(request.frame_shape)
-    names = tuple(output.name for output in outputs)
-    coords = request.stimulus.coords
+    coords = rehearsal.skeleton().coords
     written = sum(
         value.nbytes for name, value in coords.items() if not isinstance(coords.xindexes.get(name), RangeIndex)
     )
@@ -221,10 +238,13 @@ def _workload(request: Request, outputs: tuple[OutputFacts, ...], state: int) ->
         raw_frame=pixels * request.stimulus.dtype.itemsize,
         float_frame=pixels * request.dtype.itemsize,
         source_blocks=source_blocks(request.stimulus),
-        working_arrays=request.model.working_arrays(names),
+        working_arrays=request.model.working_arrays(rehearsal.names),
         block_bytes=request.model.block_bytes,
-        outputs=outputs,
-        state=state,
+        outputs=rehearsal.outputs,
+        tables=rehearsal.tables,
+        dt=request.info.sampling.dt_s or 0.0,
+        trials=request.repeats or 1,
+        state=rehearsal.state,
         coords=int(written),
     )
 
@@ -237,17 +257,26 @@ def _check_available(made: Plan) -> None:
 
 
 def _stream(
-    request: Request, made: Plan, context: RunContext, write: Callable[[Made], None], done: int, progress: bool
+    request: Request,
+    rehearsal: Rehearsal,
+    made: Plan,
+    contexts: list[RunContext],
+    write: Callable[[Made], None],
+    done: int,
+    progress: bool,
 ) -> None:
     keeper = Keeper(*made.keep)
+    trials = Trials(request.model, contexts, request.repeats is not None)
     blocks = read_blocks(
         request.stimulus, made.chunk, first=done, offset=request.offset, nan=request.nan, keeper=keeper
     )
     with Progress(request.steps, done, math.prod(request.frame_shape), progress) as bar:
-        stream(blocks, partial(_compute, request, made, context, bar, keeper), write)
+        stream(blocks, partial(_compute, request, rehearsal, trials, bar, keeper), write)
 
 
-def _compute(request: Request, made: Plan, context: RunContext, bar: Progress, keeper: Keeper, block: Block) -> Made:
+def _compute(
+    request: Request, rehearsal: Rehearsal, trials: Trials, bar: Progress, keeper: Keeper, block: Block
+) -> Made:
     """One chunk: cast, compute, take the labels' axes only."""
     axis = request.stimulus.get_axis_num(dims.TIME)
     names = tuple(str(name) for name in request.stimulus.dims)
@@ -255,20 +284,9 @@ def _compute(request: Request, made: Plan, context: RunContext, bar: Progress, k
     x = block_to_tensor(block.values, names, device=request.device)
     if x.dtype == request.dtype and x.data_ptr() == block.values.ctypes.data:
         x = x.clone()  # a module that works in place would change the stimulus
-    outputs = request.model.advance(context, x, request.dtype)
-    arrays = {fact.name: _values(fact, outputs, stop - block.first) for fact in made.outputs}
+    made = trials.advance(x, request.dtype)
+    arrays, tables = rehearsal.values(made, block.first, stop - block.first)
     keeper.look()
     bar.step(stop - block.first)
     shown = block.values.take(0, axis), block.values.take(-1, axis)
-    return Made(block.first, stop, arrays, to_arrays(context.state), *shown)
-
-
-def _values(fact: OutputFacts, outputs: Mapping[str, torch.Tensor], steps: int) -> np.ndarray[Any, Any]:
-    tensor = outputs[fact.name]
-    values = Labels(dict.fromkeys(fact.dims, 0), xr.Coordinates()).strip(tensor)
-    wanted = tuple(steps if name == dims.TIME else size for name, size in zip(fact.dims, fact.shape, strict=True))
-    if values.shape != wanted or values.dtype != fact.dtype:
-        got = f"{values.shape}, {values.dtype}"
-        cure = "a model whose output depends on nothing but its input and its state"
-        raise ContractError(explain(f"output {fact.name!r}", wanted=f"{wanted}, {fact.dtype}", got=got, cure=cure))
-    return values
+    return Made(block.first, stop, arrays, tables, trials.state(), *shown)

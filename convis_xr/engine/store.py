@@ -17,11 +17,13 @@ from convis_xr.engine.checkpoint import Checkpoint
 from convis_xr.engine.memory import shown_bytes
 from convis_xr.engine.plan import Plan
 from convis_xr.engine.provenance import differences, digest
+from convis_xr.engine.rehearsal import Rehearsal
 from convis_xr.engine.request import Request
-from convis_xr.engine.result import Made, result_attrs, skeleton
+from convis_xr.engine.result import Made, result_attrs
 from convis_xr.engine.source import read_frame
 from convis_xr.engine.state import GROUP, Arrays
 from convis_xr.errors import ContractError, ResumeError, explain
+from convis_xr.event_table import EventTable
 
 #: differences that a message tells one by one
 MOST_SHOWN = 5
@@ -33,12 +35,13 @@ class Store:
     What a finished store holds depends on the run alone: not on the time, the place, or on interruptions.
     """
 
-    def __init__(self, folder: Path, request: Request, mark: Checkpoint, complete: bool) -> None:
+    def __init__(self, folder: Path, rehearsal: Rehearsal, mark: Checkpoint, complete: bool) -> None:
         self.folder = folder
         self.complete = complete
-        self._request = request
+        self._rehearsal = rehearsal
         self._mark = mark
         self._arrays = {} if complete else layout.open_arrays(folder, mark.plan.outputs)
+        self._tables = {} if complete else layout.open_tables(folder, mark.plan.tables, mark.events)
 
     @property
     def plan(self) -> Plan:
@@ -59,9 +62,14 @@ class Store:
         """Write a chunk, then move the mark."""
         for output in self.plan.outputs:
             self._arrays[output.name][output.part(made.first, made.stop)] = made.arrays[output.name]
+        events = {
+            name: layout.append(self._tables[name], rows, self._mark.events.get(name, 0))
+            for name, rows in made.tables.items()
+        }
         last = digest(made.last_frame)
         first = self._mark.frames["first"] if "first" in self._mark.frames else digest(made.first_frame)
-        self._mark = replace(self._mark, done=made.stop, frames={"first": first, "last": last}, state=made.state)
+        frames = {"first": first, "last": last}
+        self._mark = replace(self._mark, done=made.stop, frames=frames, state=made.state, events=events)
         self._mark.save(self.folder)
 
     def finish(self) -> None:
@@ -82,12 +90,17 @@ class Store:
 
     def result(self) -> xr.Dataset:
         """What was written, lazily."""
-        names = [output.name for output in self.plan.outputs]
-        return layout.open_result(self.folder, skeleton(self._request, self.plan.outputs), names)
+        return layout.open_result(self.folder, self._rehearsal.skeleton(), list(self._rehearsal.names))
 
 
 def open_store(
-    path: str | os.PathLike[str], request: Request, made: Plan, facts: Mapping[str, Any], *, resume: bool
+    path: str | os.PathLike[str],
+    request: Request,
+    rehearsal: Rehearsal,
+    made: Plan,
+    facts: Mapping[str, Any],
+    *,
+    resume: bool,
 ) -> Store:
     """Begin a store, or go on with one.
 
@@ -100,7 +113,7 @@ def open_store(
     """
     folder = folder_of(path)
     if not os.path.lexists(folder) or checkpoint.is_unmarked(folder):
-        return _begin(folder, request, made, facts)
+        return _begin(folder, rehearsal, made, facts)
     if not resume:
         cure = "another path, or resume=True (--resume) to go on with an interrupted run"
         raise ContractError(explain("store", wanted="a path that does not exist", got=str(folder), cure=cure))
@@ -113,35 +126,36 @@ def open_store(
     _check_same(folder, mark, facts, request)
     if complete is not None:
         _check_whole(folder, complete.plan)
-        return Store(folder, request, complete, complete=True)
+        return Store(folder, rehearsal, complete, complete=True)
     if mark.done < 0:
-        return _lay_out(folder, request, mark)
+        return _lay_out(folder, rehearsal, mark)
     _check_disk(folder, int(mark.plan.disk * (1 - mark.done / mark.plan.steps)))
     layout.remove_partial(folder)
-    return Store(folder, request, mark, complete=False)
+    return Store(folder, rehearsal, mark, complete=False)
 
 
-def _begin(folder: Path, request: Request, made: Plan, facts: Mapping[str, Any]) -> Store:
+def _begin(folder: Path, rehearsal: Rehearsal, made: Plan, facts: Mapping[str, Any]) -> Store:
     _check_disk(folder, made.disk)
     checkpoint.prepare(folder)
     # by way of text, so that what is compared later has been through the same
     mark = Checkpoint(plan=Plan.from_json(made.to_json()), facts=json.loads(json.dumps(dict(facts))))
     mark.save(folder)
-    return _lay_out(folder, request, mark)
+    return _lay_out(folder, rehearsal, mark)
 
 
-def _lay_out(folder: Path, request: Request, mark: Checkpoint) -> Store:
+def _lay_out(folder: Path, rehearsal: Rehearsal, mark: Checkpoint) -> Store:
     """Write all that is known before the first sample; where this was interrupted, once more from the start."""
     for entry in folder.iterdir():
         if entry.is_dir() and entry.name != GROUP:
             shutil.rmtree(entry)
         elif entry.is_file():
             entry.unlink()
-    layout.create(folder, skeleton(request, mark.plan.outputs), mark.plan)
+    tables = [form for form in rehearsal.forms.values() if isinstance(form, EventTable)]
+    layout.create(folder, rehearsal.skeleton(), mark.plan, tables)
     layout.write_root(folder, result_attrs(mark.facts) | {"complete": 0})
     mark = replace(mark, done=0)
     mark.save(folder)
-    return Store(folder, request, mark, complete=False)
+    return Store(folder, rehearsal, mark, complete=False)
 
 
 def folder_of(path: str | os.PathLike[str]) -> Path:
@@ -178,7 +192,8 @@ def _check_same(folder: Path, mark: Checkpoint, facts: Mapping[str, Any], reques
 
 def _check_whole(folder: Path, made: Plan) -> None:
     """Zarr reads a chunk whose file is lost as zeros; a run writes every chunk, zeros too."""
-    for name, array in layout.open_arrays(folder, made.outputs).items():
+    arrays = layout.open_arrays(folder, made.outputs) | layout.open_columns(folder, made.tables)
+    for name, array in arrays.items():
         lost = array.nchunks - array.nchunks_initialized
         if lost:
             got = f"{folder}, where {lost} chunks of {name!r} are lost"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from convis_xr.plotting.impulse import impulse_time as impulse_time
     from convis_xr.plotting.matrix import matshow as matshow
     from convis_xr.plotting.overview import plot as plot
+    from convis_xr.plotting.spike_raster import raster as raster
     from convis_xr.plotting.time_course import lines as lines
 
 _WHERE = {
@@ -24,6 +25,7 @@ _WHERE = {
     "lines": "time_course",
     "matshow": "matrix",
     "plot": "overview",
+    "raster": "spike_raster",
 }
 
 __all__ = sorted(_WHERE)

@@ -9,9 +9,11 @@ import xarray as xr
 
 from convis_xr import dims
 from convis_xr.errors import ContractError, explain
+from convis_xr.event_table import is_event_table
 from convis_xr.plotting.backend import styled
 from convis_xr.plotting.film_strip import frames
 from convis_xr.plotting.matrix import matshow
+from convis_xr.plotting.spike_raster import raster
 from convis_xr.plotting.time_course import lines
 
 _MODES = {"lines": lines, "frames": frames, "matshow": matshow}
@@ -26,7 +28,7 @@ def plot(data: xr.DataArray | xr.Dataset, mode: str | None = None, **options: An
         Of a Dataset each variable gets a row.
     mode : {"lines", "frames", "matshow"}, optional
         By default what the shape asks for: a time course and evenly spaced frames of a film, a frame of a picture, a
-        time course of anything else.
+        time course of anything else; a raster of a table of spikes, whatever the mode.
     **options
         Of `lines`, `frames` or `matshow`; needs a ``mode``.
 
@@ -67,6 +69,8 @@ def _one(array: xr.DataArray, mode: str | None, options: dict[str, Any]) -> Any:
         empty = ", ".join(str(dim) for dim, size in array.sizes.items() if not size)
         cure = "a part that holds some"
         raise ContractError(explain("plot", wanted="at least one sample", got=f"none along {empty}", cure=cure))
+    if is_event_table(array):
+        return raster(array)
     if mode is not None:
         show: Any = _MODES[mode]
         return show(array, **options)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from convis_xr.events import Events
 from convis_xr.footprint import Footprint
-from convis_xr.kernels.lif import noisy_lif, random_potential
+from convis_xr.kernels.lif import noisy_lif, noisy_lif_times, random_potential
 from convis_xr.parameters import Parameter, State
 from convis_xr.random_layer import RandomLayer
 from convis_xr.sampling import Sampling
@@ -36,7 +37,7 @@ class LIF(RandomLayer):
     Notes
     -----
     Input: Tensor (batch, channel, time, y, x) of currents in Hz, or DataArray in any unit of rate (without a unit: Hz).
-    Output: spikes per step, uint8, count.
+    Output: spikes per step, uint8, count; ``outputs=["times"]`` of a run gives the exact time of each [s].
     More than 255 in a step raises OverflowError.
 
     Examples
@@ -50,6 +51,10 @@ class LIF(RandomLayer):
     units_in = "Hz"
     bare_in = True
     units_out = "count"
+    selects = True
+    #: what fires: counts, and counts with times
+    kernel: ClassVar[Any] = staticmethod(noisy_lif)
+    kernel_of_times: ClassVar[Any] = staticmethod(noisy_lif_times)
     potential: Any
 
     def __init__(self, g_leak: Any = "50 Hz", noise: Any = 0.0, random_init: bool = False, seed: int = 0) -> None:
@@ -61,15 +66,52 @@ class LIF(RandomLayer):
         self.random_init = random_init
         self.potential = State(doc="membrane, threshold 1", primed=False)
 
-    def forward(self, x: Tensor, cells: Tensor | None = None) -> Tensor:
-        """Spikes (batch, channel, time, y, x), uint8, of currents in Hz.
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """Every output that can be asked for."""
+        return ("response", "times")
+
+    def output_units(self, name: str, input_units: str) -> str:
+        """Counts, and times in seconds."""
+        return "s" if name == "times" else "count"
+
+    def forward(self, x: Tensor, cells: Tensor | None = None) -> Tensor | dict[str, Tensor | Events]:
+        """Spikes (batch, channel, time, y, x), uint8, of currents in Hz; a dict where `times` are wanted.
 
         ``cells`` (batch, channel, y, x) are indices in the full frame, where they are not those of the frame of ``x``.
         """
-        source = self.source(x, cells)
-        counts, state = noisy_lif(x, self.begun(x, source["cells"]), dt=self.dt, **source, **self.constants)
-        self.keep(state, x)
-        return counts
+        if self.selection is not None:
+            cells = self.selection.take(self.cells(x) if cells is None else cells)
+            x = self.selection.take(x)
+        if self.wanted_outputs == ("response",):
+            return self.counts(x, cells)
+        counts, events = self.fire(x, cells)
+        return {name: events if name == "times" else counts for name in self.wanted_outputs}
+
+    def counts(self, x: Tensor, cells: Tensor | None = None) -> Tensor:
+        """Spikes per step (batch, channel, time, y, x), uint8, of currents in Hz, all of them."""
+        current = self.drive(x)
+        source = self.source(current, cells)
+        state = self.begun(current, source["cells"])
+        counts, state = self.kernel(current, state, dt=self.dt, **source, **self.constants)
+        self.keep(state, current)
+        made: Tensor = counts
+        return made
+
+    def fire(self, x: Tensor, cells: Tensor | None = None) -> tuple[Tensor, Events]:
+        """What `counts` gives, and the spikes one by one."""
+        current = self.drive(x)
+        source = self.source(current, cells)
+        state = self.begun(current, source["cells"])
+        counts, state, found = self.kernel_of_times(current, state, dt=self.dt, **source, **self.constants)
+        shape = (x.shape[0], x.shape[1], x.shape[3], x.shape[4])
+        events = Events(found.step - self.next_step, found.offset, found.cell, shape)
+        self.keep(state, current)
+        return counts, events
+
+    def drive(self, x: Tensor) -> Tensor:
+        """The currents that cells get, for those that come."""
+        return x
 
     @property
     def constants(self) -> dict[str, Any]:

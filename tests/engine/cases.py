@@ -10,6 +10,7 @@ import torch
 import xarray as xr
 
 import convis_xr as cx
+from convis_xr.footprint import Footprint
 
 
 class Cells(cx.Layer):
@@ -28,6 +29,10 @@ class Cells(cx.Layer):
 
     def output_units(self, name: str, input_units: str) -> str:
         return "count" if name == "spikes" else "Hz"
+
+    def footprint(self, sampling: cx.Sampling) -> Footprint:
+        near = self.low.footprint(sampling).then(self.blur.footprint(sampling))
+        return near.then(self.cell.footprint(sampling))
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
         current = 400 * self.rectify(self.blur(self.low(x)) - 0.1)

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import convis_xr as cx
+from convis_xr.engine.facts import OutputFacts
 from convis_xr.engine.plan import MOST_STORED, Plan, Workload, make_plan, needs, stored_chunks
-from convis_xr.engine.request import OutputFacts
 from tests.engine.cases import Cells, film
 
 FRAMES = st.tuples(st.integers(1, 5000), st.integers(1, 5000))
@@ -32,7 +32,14 @@ def workload(steps: int = 100_000, frame: tuple[int, int] = (100, 100), **facts:
         "working_arrays": 10.0,
         "block_bytes": None,
     }
-    known |= {"outputs": (output(steps, *frame),), "state": 4 * pixels, "coords": 0}
+    known |= {
+        "outputs": (output(steps, *frame),),
+        "tables": (),
+        "dt": 0.001,
+        "trials": 1,
+        "state": 4 * pixels,
+        "coords": 0,
+    }
     return Workload(steps=steps, **(known | facts))
 
 

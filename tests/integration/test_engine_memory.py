@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import dask.array as da
 import numpy as np
@@ -23,25 +24,38 @@ from convis_xr.engine.memory import resident_bytes
 from tests.engine.cases import Cells
 
 film = xr.open_zarr(sys.argv[1]).film
-options = dict(outputs=["current", "spikes"], memory={memory}, store=sys.argv[2])
-plan = cx.plan(Cells(), film, **options)
-cx.run(Cells(), film, **options)
+model, more = {model}, {more}
+options = dict(memory={memory}, store=sys.argv[2], **more)
+plan = cx.plan(model, film, **options)
+cx.run(model, film, **options)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 print(json.dumps(dict(plan=plan.peak, base=plan.base, needs=plan.bytes, chunk=plan.chunk, peak=peak)))
 """
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("dtype", "block"), [("uint8", 40), ("float32", 40)])
-def test_peak_memory_is_within_the_plan(tmp_path: Path, dtype: str, block: int) -> None:
+@pytest.mark.parametrize(
+    ("dtype", "units", "model", "more"),
+    [
+        ("uint8", "1", "Cells()", {"outputs": ["current", "spikes"]}),
+        ("float32", "1", "Cells()", {"outputs": ["current", "spikes"]}),
+        ("float32", "1", "Cells()", {"outputs": ["current", "spikes"], "repeats": 3}),
+        ("float32", "Hz", "cx.spiking.NoisyLIF()", {"outputs": ["times", "response"]}),
+    ],
+)
+def test_peak_memory_is_within_the_plan(
+    tmp_path: Path, dtype: str, units: str, model: str, more: dict[str, Any]
+) -> None:
     """Slow for its process, which imports torch, and for its film of 8 times the memory."""
     frame = 80 * 80
     steps = 8 * MEMORY // (frame * np.dtype(dtype).itemsize)
-    noise = da.random.default_rng(0).integers(0, 200, (steps, 80, 80), chunks=(block, 80, 80)).astype(dtype)
-    film = cx.as_stimulus(noise, dt="1 ms", pixel_size="0.1 deg", units="1", valid_range=(0, 255))
+    noise = da.random.default_rng(0).integers(0, 200, (steps, 80, 80), chunks=(40, 80, 80)).astype(dtype)
+    film = cx.as_stimulus(noise, dt="1 ms", pixel_size="0.1 deg", units=units, valid_range=(0, 255))
     film.rename("film").to_dataset().to_zarr(tmp_path / "film.zarr", consolidated=False)
     assert film.nbytes >= 8 * MEMORY - film[0].nbytes
-    code = WORK.format(memory=MEMORY).replace("open_zarr(sys.argv[1])", "open_zarr(sys.argv[1], consolidated=False)")
+    code = WORK.format(memory=MEMORY, model=model, more=more).replace(
+        "open_zarr(sys.argv[1])", "open_zarr(sys.argv[1], consolidated=False)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code, tmp_path / "film.zarr", tmp_path / "response.zarr"],
         cwd=ROOT, capture_output=True, text=True, check=True,

@@ -94,6 +94,41 @@ def test_a_run_gives_what_a_call_gives(case: Case, chunk: int) -> None:
 
 
 @every_case
+@settings(max_examples=5)
+@given(y=st.sampled_from([(0, 2), (1, 4), (4, 5)]), x=st.sampled_from([(0, 1), (2, 4), (1, 6)]))
+def test_a_part_of_the_frame_is_that_part_of_the_whole(case: Case, y: tuple[int, int], x: tuple[int, int]) -> None:
+    if case.inputs > 1:
+        pytest.skip("a run has one stimulus")
+    whole = cx.run(case.layer(), case.film(), progress=False)
+    frame = {"y": slice(*y), "x": slice(*x)}
+    if "cell" in whole.dims:
+        centres = {name: case.film()[name].values[part] for name, part in frame.items()}
+        near = [abs(whole[name] - values.mean()) < np.ptp(values) / 2 + 0.05 for name, values in centres.items()]
+        inside = (near[0] & near[1]).values
+        if not inside.any():
+            return
+        wanted = whole.isel(cell=inside)
+    elif whole.sizes["y"] != case.film().sizes["y"] or whole.sizes["x"] != case.film().sizes["x"]:
+        with pytest.raises(cx.ContractError, match="region, cells: wanted an output"):
+            cx.run(case.layer(), case.film(), region=frame, progress=False)
+        return
+    else:
+        wanted = whole.isel(frame)
+    part = cx.run(case.layer(), case.film(), region=frame, chunk=9, progress=False)
+    assert_same(case, arrays_of(part), arrays_of(wanted))
+
+
+@every_case
+def test_trials_are_runs_of_their_own(case: Case) -> None:
+    if case.inputs > 1:
+        pytest.skip("a run has one stimulus")
+    alone = cx.run(case.layer(), case.film(), progress=False)
+    trials = cx.run(case.layer(), case.film(), repeats=2, chunk=9, progress=False)
+    first = {name: value[0] for name, value in arrays_of(trials).items()}
+    assert_same(case, first, arrays_of(alone))
+
+
+@every_case
 @settings(max_examples=8)
 @given(after=st.integers(1, STEPS - 1))
 def test_the_future_does_not_change_the_past(case: Case, after: int) -> None:

@@ -5,26 +5,35 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
+import xarray as xr
 from torch import Tensor
 
+from convis_xr import dims
+from convis_xr.context import running
+from convis_xr.events import Events
 from convis_xr.filters.gaussian import in_pixels, radius
 from convis_xr.footprint import Footprint
 from convis_xr.kernels.ganglion import ganglion_spikes
 from convis_xr.kernels.gaussian import gaussian_blur
+from convis_xr.kernels.lif import cells_of
 from convis_xr.kernels.nonlinearity import ganglion_nonlinearity
 from convis_xr.kernels.recursion import partial_high_pass
 from convis_xr.layer import Layer
+from convis_xr.models.retina.cells import LogPolar
 from convis_xr.models.retina.config import GanglionConfig, SpikesConfig
+from convis_xr.models.retina.patch import Mosaic, Patch, mosaic_patch, pixel_patch
 from convis_xr.parameters import Parameter, State
 from convis_xr.sampling import Sampling
+from convis_xr.selection import Selection
 from convis_xr.spiking import NoisyLIF
+from convis_xr.tensors import Labels
 
 _SOURCE = "Wohrer & Kornprobst 2009, eqs. 12-16"
 
 _CONSTANTS = ("sign", "transient_tau", "transient_weight", "threshold", "baseline", "slope")
 
 #: what a layer can give, in the order in which it is computed
-STAGES = ("transient", "current", "spikes")
+STAGES = ("transient", "current", "spikes", "times")
 
 
 class Ganglion(Layer):
@@ -42,10 +51,14 @@ class Ganglion(Layer):
         Whether it spikes; else the output is the current [Hz].
     seed : int
         Seed of the noise.
+    log_polar : LogPolar, optional
+        How the density of the cells falls outside the fovea, where ``config.cells`` is a circular array.
 
     Notes
     -----
     Input: Tensor (batch, channel, time, y, x) or DataArray, bipolar potential. Output: spikes per step (uint8, count).
+    Where ``config.cells`` is an array, currents are sampled at its cells (bilinearly, after the pool): the output is
+    (batch, channel, time, 1, cell) or (time, cell), with coordinates ``x``, ``y`` and ``type``.
 
     Examples
     --------
@@ -57,12 +70,16 @@ class Ganglion(Layer):
     """
 
     start = "first_frame"
+    selects = True
     #: what turns currents into spikes
     spiking_class = NoisyLIF
     low_pass: Any
 
-    def __init__(self, config: GanglionConfig, spikes: bool = True, seed: int = 0) -> None:
+    def __init__(
+        self, config: GanglionConfig, spikes: bool = True, seed: int = 0, log_polar: LogPolar | None = None
+    ) -> None:
         super().__init__()
+        self.name, self.cells, self.log_polar = config.name, config.cells, log_polar
         self.sign = Parameter(
             config.sign, "dimensionless", bounds=(-1, 1), whole=True, doc="+1 ON, -1 OFF", label="sign"
         )
@@ -113,7 +130,9 @@ class Ganglion(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Output for potentials (batch, channel, time, y, x)."""
-        return self.stages(x, (self.last,))[self.last]
+        made = self.stages(x, (self.last,), self.selection)[self.last]
+        assert isinstance(made, Tensor)  # the last stage is no table
+        return made
 
     def with_begun(self, wanted: Sequence[str]) -> Sequence[str]:
         """Those that are wanted, and the last stage that has begun, where none of them passes through it."""
@@ -121,26 +140,63 @@ class Ganglion(Layer):
         begun = STAGES[2:] if spiking else STAGES if self.low_pass is not None else ()
         return wanted if not begun or set(wanted) & set(begun) else [*wanted, begun[0]]
 
-    def stages(self, x: Tensor, wanted: Collection[str]) -> dict[str, Tensor]:
-        """Those of `STAGES` that are wanted."""
-        if tuple(wanted) == ("spikes",) and self.spikes is not None and float(self.pooling_sigma) == 0:
-            return {"spikes": self._spikes_at_once(x, self.spikes)}
+    def output_labels(
+        self, name: str, like: xr.DataArray, shape: tuple[int, ...], selection: Selection | None = None
+    ) -> Labels:
+        """Those of the frame, or of the cells of the array (cell), with ``x``, ``y`` [degree] and ``type``."""
+        if self.cells is None:
+            return super().output_labels(name, like, shape, selection)
+        frame = like.sizes.get(dims.Y, 1), like.sizes.get(dims.X, 1)
+        return self._mosaic(frame, Sampling.of(like), selection).labels(like, shape, self.name)
+
+    def stages(
+        self, x: Tensor, wanted: Collection[str], selection: Selection | None = None
+    ) -> dict[str, Tensor | Events]:
+        """Those of `STAGES` that are wanted, of the cells that are selected."""
+        patch = self.patch(x, selection, radius(self.pooling_sigma, self.sampling, "Ganglion"))
+        x = patch.enter(x)
+        at_once = tuple(wanted) == ("spikes",) and patch.keeps_all and float(self.pooling_sigma) == 0
+        if at_once and self.spikes is not None:
+            return {"spikes": self._spikes_at_once(x, self.spikes, patch.cells)}
         state = self.start_frame(x) if self.low_pass is None else self.low_pass
         transient, self.low_pass = partial_high_pass(x, state, self.transient_tau, self.transient_weight, self.dt)
-        made = {"transient": transient}
+        made: dict[str, Tensor | Events] = {"transient": patch.leave(transient)} if "transient" in wanted else {}
         if set(wanted) - {"transient"}:
             current = ganglion_nonlinearity(
                 self.sign.to(x.dtype) * transient, self.threshold, self.baseline, self.slope
             )
-            made["current"] = gaussian_blur(current, in_pixels(self.pooling_sigma, self.sampling, "Ganglion"))
-        if "spikes" in wanted and self.spikes is not None:
-            made["spikes"] = self.spikes(made["current"])
+            pooled = patch.leave(gaussian_blur(current, in_pixels(self.pooling_sigma, self.sampling, "Ganglion")))
+            made |= {"current": pooled} | self.fired(pooled, wanted, patch.cells)
         return {stage: made[stage] for stage in wanted}
 
-    def _spikes_at_once(self, x: Tensor, cell: NoisyLIF) -> Tensor:
+    def patch(self, x: Tensor, selection: Selection | None, reach: float) -> Patch:
+        """What is computed and kept of potentials ``x``, where a current looks ``reach`` pixels far."""
+        context = running(self)
+        window = None if context is None else context.window
+        if self.cells is None:
+            index = cells_of((*x.shape[:2], *x.shape[3:]), x.device) if self.spikes is None else self.spikes.cells(x)
+            return pixel_patch(selection, index, reach)
+        frame = (x.shape[-2], x.shape[-1])
+        if window is not None:
+            frame, selection = window.full, selection and selection.moved(window.top, window.left)
+        return mosaic_patch(self._mosaic(frame, self.sampling, selection), x, window, reach)
+
+    def fired(self, current: Tensor, wanted: Collection[str], cells: Tensor | None) -> dict[str, Tensor | Events]:
+        """Spikes of a current, as far as they are wanted: counts, exact times, or both."""
+        if self.spikes is None or not {"spikes", "times"} & set(wanted):
+            return {}
+        if "times" not in wanted:
+            return {"spikes": self.spikes.counts(current, cells)}
+        counts, events = self.spikes.fire(current, cells)
+        return {"spikes": counts, "times": events}
+
+    def _mosaic(self, frame: tuple[int, int], sampling: Sampling, selection: Selection | None) -> Mosaic:
+        return Mosaic.of(self.cells, self.log_polar, frame, sampling.need_pixel("Ganglion"), selection)
+
+    def _spikes_at_once(self, x: Tensor, cell: NoisyLIF, cells: Tensor | None) -> Tensor:
         """All stages in one pass over memory: nothing between them has to be kept."""
         low_pass = self.start_frame(x) if self.low_pass is None else self.low_pass
-        source = cell.source(x)
+        source = cell.source(x, cells)
         counts, (self.low_pass, *membrane) = ganglion_spikes(
             x,
             (low_pass, *cell.begun(x, source["cells"])),
@@ -159,6 +215,7 @@ class Ganglion(Layer):
     def footprint(self, sampling: Sampling) -> Footprint:
         """Transient, pool, and a membrane that never surely forgets."""
         dt = sampling.need_dt("Ganglion")
-        pool = Footprint(radius=radius(self.pooling_sigma, sampling, "Ganglion"))
+        between = 0 if self.cells is None else 1  # a cell between pixels sees both
+        pool = Footprint(radius=radius(self.pooling_sigma, sampling, "Ganglion") + between)
         own = Footprint.decay(float(self.transient_tau), dt).then(pool)
         return own if self.spikes is None else own.then(self.spikes.footprint(sampling))

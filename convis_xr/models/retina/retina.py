@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import xarray as xr
 from torch import Tensor
 
 from convis_xr.context import running
 from convis_xr.errors import ParameterError, explain
+from convis_xr.events import Events
 from convis_xr.footprint import Footprint
 from convis_xr.kernels.scalars import number
 from convis_xr.layer import Layer
@@ -23,11 +25,13 @@ from convis_xr.models.retina.opl import OPL
 from convis_xr.models.retina.presets import preset as preset_of
 from convis_xr.models.retina.virtualretina import LateBipolar, LateGanglion, LateOPL
 from convis_xr.sampling import Sampling
+from convis_xr.selection import Selection
+from convis_xr.tensors import Labels
 
 _LOG = logging.getLogger(__name__)
 
 _FIXED_OUTPUTS = ("center", "surround", "opl", "bipolar", "adaptation")
-_UNITS = {"adaptation": "Hz", "current": "Hz", "spikes": "count"}
+_UNITS = {"adaptation": "Hz", "current": "Hz", "spikes": "count", "times": "s"}
 
 
 class Retina(Layer):
@@ -64,7 +68,9 @@ class Retina(Layer):
     of the same frame: ``center`` and ``surround``, both amplified, the surround weighted, so that their difference is
     ``opl``; ``bipolar`` (all dimensionless), ``adaptation`` [Hz], and for every ganglion layer ``<name>`` (spikes per
     step, uint8, count),
-    ``<name>_transient`` (dimensionless), ``<name>_current`` [Hz]. By default ``<name>`` of every layer.
+    ``<name>_transient`` (dimensionless), ``<name>_current`` [Hz] and ``<name>_times`` (from a run: the exact time of
+    each spike [s], a table of events). By default ``<name>`` of every layer. Where a layer is sampled by an array
+    (``GanglionConfig.cells``), its outputs are (time, cell).
 
     Before the first frame that frame is taken to have been shown for ever; by the convention of VirtualRetina a uniform
     screen in the middle of the range, and only for the outer plexiform layer: later stages start at 0.
@@ -83,6 +89,7 @@ class Retina(Layer):
     """
 
     start = "first_frame"
+    selects = True
     block_bytes = 2**23
 
     def __init__(
@@ -119,8 +126,8 @@ class Retina(Layer):
         self.ganglion_names: tuple[str, ...] = ()
         for layer in kept:
             _check_name(self, layer.name)
-            cells = LateGanglion(layer, spikes, seed, not bipolar) if late else Ganglion(layer, spikes, seed)
-            self.add_module(layer.name, cells)
+            own = (layer, spikes, seed, config.log_polar)
+            self.add_module(layer.name, LateGanglion(*own, input_is_late=not bipolar) if late else Ganglion(*own))
             self.ganglion_names += (layer.name,)
         if config.microsaccades is not None:
             got, cure = "microsaccades, which move the stimulus", "move the stimulus before it meets the retina"
@@ -194,18 +201,25 @@ class Retina(Layer):
 
     def output_units(self, name: str, input_units: str) -> str:
         """Unit of one output."""
-        stage = next(
-            (stage for layer in self.ganglion_names for stage in STAGES if name == _variable(layer, stage)), name
-        )
+        _, stage = self._source_of(name)
         return _UNITS.get(stage, "1")
 
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
+    def output_labels(
+        self, name: str, like: xr.DataArray, shape: tuple[int, ...], selection: Selection | None = None
+    ) -> Labels:
+        """Those of the frame, or of the cells of a layer that is sampled by an array of them."""
+        layer, _ = self._source_of(name)
+        if layer is None:
+            return super().output_labels(name, like, shape, selection)
+        return self._ganglion(layer).output_labels(name, like, shape, selection)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor | Events]:
         """The wanted outputs for luminance (batch, channel, time, y, x)."""
         self._warn_of_coarse_steps()
         self._warn_of_other_scales()
         wanted = self.wanted_outputs
-        made: dict[str, Tensor] = {}
-        signal = x
+        made: dict[str, Any] = {}
+        signal, selection = x, self.selection
         if self.opl is not None:
             made, signal = self.opl.follow(signal, wanted)
         # A stage that has begun goes on even where it is not wanted: its state would fall behind.
@@ -215,14 +229,16 @@ class Retina(Layer):
                 made["bipolar"] = signal
             if adaptation is not None:
                 made["adaptation"] = adaptation
+        if selection is not None:
+            made = {name: selection.take(made[name]) for name in made if name in wanted}
         for name in self.ganglion_names:
             layer = self._ganglion(name)
             asked = layer.with_begun([stage for stage in STAGES if _variable(name, stage) in wanted])
             if asked:
-                stages = layer.stages(signal, asked)
+                stages = layer.stages(signal, asked, selection)
                 made.update({_variable(name, stage): value for stage, value in stages.items()})
         # By one convention all is computed in double precision; what comes out is as precise as what went in.
-        return {name: made[name].to(x.dtype) if made[name].is_floating_point() else made[name] for name in wanted}
+        return {name: as_precise(made[name], x) for name in wanted}
 
     def working_arrays(self, outputs: Sequence[str]) -> float:
         """Double precision needs twice the room."""
@@ -240,6 +256,14 @@ class Retina(Layer):
 
     def _reaches_beyond_opl(self, wanted: Sequence[str]) -> bool:
         return bool(set(wanted) - {*_FIXED_OUTPUTS[:3]})
+
+    def _source_of(self, name: str) -> tuple[str | None, str]:
+        """The ganglion layer and the stage that an output comes from; None and its name where it is no such layer's."""
+        for layer in self.ganglion_names:
+            for stage in STAGES:
+                if name == _variable(layer, stage):
+                    return layer, stage
+        return None, name
 
     def _ganglion(self, name: str) -> Ganglion:
         layer = self.get_submodule(name)
@@ -276,6 +300,11 @@ class Retina(Layer):
             wanted = "scales as in the configuration"
             cure = "time and space are those of the stimulus; resample it, or change the configuration"
             warnings.warn(explain("stimulus", wanted=wanted, got="; ".join(found), cure=cure), stacklevel=2)
+
+
+def as_precise(output: Any, x: Tensor) -> Any:
+    """An output in the precision of the input; counts and events are as they are."""
+    return output.to(x.dtype) if isinstance(output, Tensor) and output.is_floating_point() else output
 
 
 def _variable(layer: str, stage: str) -> str:

@@ -8,16 +8,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from convis_xr.events import Events
 from convis_xr.filters.gaussian import in_pixels, switched_off
 from convis_xr.footprint import Footprint
 from convis_xr.kernels.deriche import deriche_blur
 from convis_xr.kernels.scalars import number
 from convis_xr.kernels.virtualretina import ceiled_current, late, late_high_pass
+from convis_xr.models.retina.cells import LogPolar
 from convis_xr.models.retina.config import GanglionConfig
 from convis_xr.models.retina.ganglion import Ganglion
 from convis_xr.models.retina.virtualretina.spikes import LateLIF
 from convis_xr.parameters import State
 from convis_xr.sampling import Sampling
+from convis_xr.selection import Selection
 
 
 class LateGanglion(Ganglion):
@@ -30,7 +33,7 @@ class LateGanglion(Ganglion):
 
     Parameters
     ----------
-    config, spikes, seed
+    config, spikes, seed, log_polar
         As of `Ganglion`.
     input_is_late : bool
         Whether the input is that of one step before already: where there are no bipolar cells in front.
@@ -53,8 +56,15 @@ class LateGanglion(Ganglion):
     potential_before: Any
     transient_before: Any
 
-    def __init__(self, config: GanglionConfig, spikes: bool = True, seed: int = 0, input_is_late: bool = False) -> None:
-        super().__init__(config, spikes, seed)
+    def __init__(
+        self,
+        config: GanglionConfig,
+        spikes: bool = True,
+        seed: int = 0,
+        log_polar: LogPolar | None = None,
+        input_is_late: bool = False,
+    ) -> None:
+        super().__init__(config, spikes, seed, log_polar)
         self.input_is_late = input_is_late
         self.low_pass = State(doc="low-pass of the potential", primed=False)
         self.potential_before = State(doc="potential of the last step", primed=False)
@@ -65,9 +75,12 @@ class LateGanglion(Ganglion):
         made = super().forward(x)
         return made.to(x.dtype) if made.is_floating_point() else made
 
-    def stages(self, x: Tensor, wanted: Collection[str]) -> dict[str, Tensor]:
+    def stages(
+        self, x: Tensor, wanted: Collection[str], selection: Selection | None = None
+    ) -> dict[str, Tensor | Events]:
         """As of `Ganglion`, in double precision."""
-        now = x.double()
+        patch = self.patch(x, selection, self._reach)
+        now = patch.enter(x).double()
         if self.low_pass is None:
             self.low_pass = self.potential_before = self.transient_before = torch.zeros_like(now[:, :, 0])
         late_now, self.potential_before = late(now, self.potential_before)
@@ -76,16 +89,20 @@ class LateGanglion(Ganglion):
             now, seen, self.low_pass, self.transient_tau, self.transient_weight, self.dt
         )
         late_transient, self.transient_before = late(transient, self.transient_before)
-        made = {"transient": transient}
+        made: dict[str, Tensor | Events] = {"transient": patch.leave(transient)} if "transient" in wanted else {}
         if set(wanted) - {"transient"}:
             drive = seen if number(self.transient_weight) == 0 else late_transient
             current = ceiled_current(self.sign.to(now.dtype) * drive, self.threshold, self.baseline, self.slope)
-            made["current"] = deriche_blur(current, in_pixels(self.pooling_sigma, self.sampling, "Ganglion"))
-        if "spikes" in wanted and self.spikes is not None:
-            made["spikes"] = self.spikes(made["current"])
+            pooled = patch.leave(deriche_blur(current, in_pixels(self.pooling_sigma, self.sampling, "Ganglion")))
+            made |= {"current": pooled} | self.fired(pooled, wanted, patch.cells)
         return {stage: made[stage] for stage in wanted}
 
+    @property
+    def _reach(self) -> float:
+        """How far a current looks, pixels: Deriche's kernel has no end."""
+        return 0 if switched_off(self.pooling_sigma) else float("inf")
+
     def footprint(self, sampling: Sampling) -> Footprint:
-        """Two links add a step each; Deriche's kernel has no end."""
-        pool = Footprint(radius=0 if switched_off(self.pooling_sigma) else float("inf"))
+        """Two links add a step each."""
+        pool = Footprint(radius=self._reach)
         return super().footprint(sampling).then(Footprint(memory=2)).then(pool)

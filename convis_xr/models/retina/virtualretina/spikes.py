@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from convis_xr.kernels.held_noise import held_noise_lif
+from convis_xr.kernels.held_noise import held_noise_lif, held_noise_lif_times
 from convis_xr.kernels.virtualretina import late
 from convis_xr.parameters import State
 from convis_xr.spiking import NoisyLIF
@@ -36,6 +36,8 @@ class LateLIF(NoisyLIF):
     59
     """
 
+    kernel: ClassVar[Any] = staticmethod(held_noise_lif)
+    kernel_of_times: ClassVar[Any] = staticmethod(held_noise_lif_times)
     current_before: Any
 
     def __init__(
@@ -50,13 +52,9 @@ class LateLIF(NoisyLIF):
         super().__init__(g_leak, noise, refractory_mean, refractory_sd, random_init, seed)
         self.current_before = State(units="Hz", doc="current of the last step", primed=False)
 
-    def forward(self, x: Tensor, cells: Tensor | None = None) -> Tensor:
-        """As of `NoisyLIF`."""
+    def drive(self, x: Tensor) -> Tensor:
+        """The currents of one step before, in double precision."""
         current = x.double()
         before = torch.zeros_like(current[:, :, 0]) if self.current_before is None else self.current_before
-        drive, self.current_before = late(current, before)
-        source = self.source(drive, cells)
-        start = self.begun(drive, source["cells"])
-        counts, state = held_noise_lif(drive, start, dt=self.dt, **source, **self.constants)
-        self.keep(state, drive)
-        return counts
+        made, self.current_before = late(current, before)
+        return made
