@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -232,6 +233,29 @@ def test_cells_of_an_array_by_number(mosaic: tuple[cx.Layer, xr.Dataset], number
     xr.testing.assert_equal(made, full.isel(cell=numbers))
 
 
+def test_pixels_take_the_place_of_an_array() -> None:
+    pixels = [(1, 2), (4, 0), (3, 7)]
+    made = cx.run(sampled(**ONE), shown(), outputs=["on", "on_current"], cells=pixels)
+    full = cx.run(
+        cx.models.Retina(RetinaConfig(ganglion=(GanglionConfig("on"),))), shown(), outputs=["on", "on_current"]
+    )
+    xr.testing.assert_equal(made, at(full, pixels))
+
+
+@pytest.mark.parametrize("array", [SquareArray("0.7/deg"), CircularArray("0.01/deg")])
+def test_an_array_too_sparse_for_the_frame_leaves_a_cell_at_every_pixel(
+    array: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert not array.fits((HEIGHT, WIDTH), "0.1 deg")
+    with caplog.at_level("INFO"):
+        made = cx.run(sampled(on=array), shown())
+    full = cx.run(cx.models.Retina(RetinaConfig(ganglion=(GanglionConfig("on"),))), shown())
+    xr.testing.assert_equal(made, full)
+    assert "every pixel is a cell" in caplog.text
+    with_size = replace(array, **({"size_x": "0.5 deg"} if isinstance(array, SquareArray) else {"diameter": "0.5 deg"}))
+    assert cx.run(sampled(on=with_size), shown()).sizes["cell"] == 1
+
+
 def test_a_mask_of_cells(mosaic: tuple[cx.Layer, xr.Dataset]) -> None:
     model, full = mosaic
     mask = full.x > 0
@@ -287,7 +311,6 @@ def test_gradients_reach_the_parameters_of_a_sampled_layer() -> None:
     [
         ({"cells": [400]}, r"cells: wanted cells among the 48 of the array, got 400"),
         ({"cells": np.ones(7, bool)}, "got a mask of 7"),
-        ({"cells": [(1, 2)]}, r"cells: wanted numbers of cells, .*got pixels"),
         ({"cells": [0], "outputs": ["on", "opl"]}, "cells: wanted pixels, for an output that is a frame"),
         ({"region": (slice(0, 1), slice(0, 1))}, "region: wanted a cell of the array at least, got none"),
     ],

@@ -148,6 +148,18 @@ class SquareArray:
         rows, columns = np.meshgrid(-y, x, indexing="ij")
         return _table(rows.ravel(), columns.ravel(), np.full(rows.size, density), half)
 
+    def fits(self, frame: tuple[int, int], pixel_size: Any) -> bool:
+        """Whether the array says where the cells of a frame of this size are.
+
+        It does not where its own size is left to the frame, and the frame is smaller than the distance of two cells.
+
+        Parameters
+        ----------
+        frame, pixel_size
+            As in `positions`.
+        """
+        return not (self.size_x is None and self.size_y is None) or _has_room(self.density, frame, pixel_size)
+
 
 @dataclass(frozen=True)
 class CircularArray:
@@ -227,6 +239,18 @@ class CircularArray:
         y, x = (np.concatenate([[0.0], r * wave(angles)]) for wave in (np.sin, np.cos))
         return _table(y, x, np.concatenate([[peak], np.repeat(densities, numbers)]), half)
 
+    def fits(self, frame: tuple[int, int], pixel_size: Any) -> bool:
+        """Whether the array says where the cells of a frame of this size are.
+
+        It does not where its own size is left to the frame, and the frame is smaller than the distance of two cells.
+
+        Parameters
+        ----------
+        frame, pixel_size
+            As in `positions`.
+        """
+        return self.diameter is not None or _has_room(self.fovea_density, frame, pixel_size)
+
 
 def _half(frame: tuple[int, int], pixel_size: Any) -> tuple[float, float]:
     """Half the height and half the width of the frame, deg."""
@@ -236,6 +260,11 @@ def _half(frame: tuple[int, int], pixel_size: Any) -> tuple[float, float]:
     height, width = (whole(length, "frame", "angle") for length in frame)
     y, x = pixel_degrees(pixel_size)
     return height * y / 2, width * x / 2
+
+
+def _has_room(density: Any, frame: tuple[int, int], pixel_size: Any) -> bool:
+    """Whether the distance of two cells fits into the longer side of the frame."""
+    return 2 * max(_half(frame, pixel_size)) * magnitude(density, "spatial_frequency", "density") >= 1
 
 
 def _table(y: Floats, x: Floats, density: Floats, half: tuple[float, float]) -> xr.Dataset:

@@ -21,7 +21,7 @@ from convis_xr.kernels.recursion import partial_high_pass
 from convis_xr.layer import Layer
 from convis_xr.models.retina.cells import LogPolar
 from convis_xr.models.retina.config import GanglionConfig, SpikesConfig
-from convis_xr.models.retina.patch import Mosaic, Patch, mosaic_patch, pixel_patch
+from convis_xr.models.retina.patch import Mosaic, Patch, array_that_counts, mosaic_patch, pixel_patch
 from convis_xr.parameters import Parameter, State
 from convis_xr.sampling import Sampling
 from convis_xr.selection import Selection
@@ -144,10 +144,13 @@ class Ganglion(Layer):
         self, name: str, like: xr.DataArray, shape: tuple[int, ...], selection: Selection | None = None
     ) -> Labels:
         """Those of the frame, or of the cells of the array (cell), with ``x``, ``y`` [degree] and ``type``."""
-        if self.cells is None:
-            return super().output_labels(name, like, shape, selection)
         frame = like.sizes.get(dims.Y, 1), like.sizes.get(dims.X, 1)
-        return self._mosaic(frame, Sampling.of(like), selection).labels(like, shape, self.name)
+        mosaic = self._mosaic(frame, Sampling.of(like), selection)
+        return (
+            super().output_labels(name, like, shape, selection)
+            if mosaic is None
+            else mosaic.labels(like, shape, self.name)
+        )
 
     def stages(
         self, x: Tensor, wanted: Collection[str], selection: Selection | None = None
@@ -173,13 +176,14 @@ class Ganglion(Layer):
         """What is computed and kept of potentials ``x``, where a current looks ``reach`` pixels far."""
         context = running(self)
         window = None if context is None else context.window
-        if self.cells is None:
-            index = cells_of((*x.shape[:2], *x.shape[3:]), x.device) if self.spikes is None else self.spikes.cells(x)
-            return pixel_patch(selection, index, reach)
-        frame = (x.shape[-2], x.shape[-1])
+        frame, wanted = (x.shape[-2], x.shape[-1]), selection
         if window is not None:
-            frame, selection = window.full, selection and selection.moved(window.top, window.left)
-        return mosaic_patch(self._mosaic(frame, self.sampling, selection), x, window, reach)
+            frame, wanted = window.full, selection and selection.moved(window.top, window.left)
+        mosaic = self._mosaic(frame, self.sampling, wanted)
+        if mosaic is not None:
+            return mosaic_patch(mosaic, x, window, reach)
+        index = cells_of((*x.shape[:2], *x.shape[3:]), x.device) if self.spikes is None else self.spikes.cells(x)
+        return pixel_patch(selection, index, reach)
 
     def fired(self, current: Tensor, wanted: Collection[str], cells: Tensor | None) -> dict[str, Tensor | Events]:
         """Spikes of a current, as far as they are wanted: counts, exact times, or both."""
@@ -190,8 +194,13 @@ class Ganglion(Layer):
         counts, events = self.spikes.fire(current, cells)
         return {"spikes": counts, "times": events}
 
-    def _mosaic(self, frame: tuple[int, int], sampling: Sampling, selection: Selection | None) -> Mosaic:
-        return Mosaic.of(self.cells, self.log_polar, frame, sampling.need_pixel("Ganglion"), selection)
+    def _mosaic(self, frame: tuple[int, int], sampling: Sampling, selection: Selection | None) -> Mosaic | None:
+        """The cells of the array that are wanted; None where there is a cell at every pixel."""
+        if self.cells is None:
+            return None
+        pixel = sampling.need_pixel("Ganglion")
+        array = array_that_counts(self.cells, frame, pixel, selection)
+        return None if array is None else Mosaic.of(array, self.log_polar, frame, pixel, selection)
 
     def _spikes_at_once(self, x: Tensor, cell: NoisyLIF, cells: Tensor | None) -> Tensor:
         """All stages in one pass over memory: nothing between them has to be kept."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -16,11 +17,13 @@ from convis_xr.context import Window
 from convis_xr.errors import ContractError, explain
 from convis_xr.kernels.lif import cells_of
 from convis_xr.kernels.sampling import bilinear
-from convis_xr.selection import Box, Numbers, Selection
+from convis_xr.selection import Box, Numbers, Pixels, Selection
 from convis_xr.tensors import Labels, cell_labels
 from convis_xr.units import DIMENSIONS, Quantity, factor
 
 Floats = np.ndarray[Any, np.dtype[np.float64]]
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Mosaic:
         Raises
         ------
         ContractError
-            It asks for none, for numbers that the array has not, or for pixels.
+            It asks for none, or for numbers that the array has not.
         """
         rows, columns = _laid_out(array, log_polar, frame, pixel)
         chosen = _chosen(rows, columns, selection)
@@ -142,6 +145,22 @@ def _ends(place: Floats, size: int) -> tuple[int, int]:
     return int(first), int(last)
 
 
+def array_that_counts(
+    array: Any, frame: tuple[int, int], pixel: tuple[float, float], selection: Selection | None
+) -> Any:
+    """The array that samples a layer over a frame; None where a cell sits at every pixel.
+
+    Single pixels that are asked for take the place of an array, and so does every pixel where an array of no size of
+    its own is too sparse for the frame: such files leave it to others to place the cells.
+    """
+    if array is None or isinstance(selection, Pixels):
+        return None
+    if array.fits(frame, Quantity(np.array(pixel), "degree")):
+        return array
+    _LOG.info("%r has no two cells in a frame of %s pixels: every pixel is a cell", array, frame)
+    return None
+
+
 def _laid_out(array: Any, log_polar: Any, frame: tuple[int, int], pixel: tuple[float, float]) -> tuple[Floats, Floats]:
     """Rows and columns of all cells of an array."""
     try:
@@ -166,16 +185,14 @@ def _chosen(rows: Floats, columns: Floats, selection: Selection | None) -> np.nd
         top, left = selection.top - 0.5, selection.left - 0.5
         inside = (rows >= top) & (rows < top + selection.height) & (columns >= left)
         chosen = np.flatnonzero(inside & (columns < left + selection.width))
-    elif isinstance(selection, Numbers):
+    else:
+        assert isinstance(selection, Numbers)  # pixels take the place of the array
         chosen = np.array(selection.numbers)
         wrong = selection.of is not None and selection.of != len(rows)
         if wrong or chosen.max() >= len(rows):
             got = f"a mask of {selection.of}" if wrong else str(chosen.max())
             wanted = f"cells among the {len(rows)} of the array"
             raise ContractError(explain("cells", wanted=wanted, got=got, cure="numbers of its cells"))
-    else:
-        wanted = "numbers of cells, for a layer that is sampled by an array of cells"
-        raise ContractError(explain("cells", wanted=wanted, got="pixels", cure="cells=[0, 1, 2], or region="))
     if not len(chosen):
         cure = "a larger region, or a denser array"
         raise ContractError(explain("region", wanted="a cell of the array at least", got="none", cure=cure))
