@@ -126,6 +126,38 @@ def resolve(
     sampling: Sampling | None,
 ) -> Request:
     """Check every argument of a run that does not concern memory or the store."""
+    _check_arguments(model, nan, seed, repeats, initial, state)
+    if isinstance(stimulus, Stream):
+        stimulus = stimulus.upcoming(stop)
+    array, scale = _labelled(stimulus, sampling)
+    first, last = _part(array, scale, start, stop)
+    source = getattr(stimulus, "encoding", {}).get("source")
+    stretch = array.isel({dims.TIME: slice(first, last)})
+    selection = resolve_selection(array, region, cells)
+    frame = array.sizes.get(dims.Y, 1), array.sizes.get(dims.X, 1)
+    shown = None if selection is None else shown_part(selection, model.footprint(scale), frame)
+    return Request(
+        model=model,
+        stimulus=stretch if shown is None else stretch.isel(shown.indexers(stretch.dims)),
+        whole=stretch,
+        offset=first,
+        info=InputInfo(scale, array.attrs["units"], valid_range(array)),
+        dtype=_dtype(model, dtype, array.dtype),
+        device=_device(model, device),
+        outputs=None if outputs is None else (outputs,) if isinstance(outputs, str) else tuple(outputs),
+        initial=initial,
+        state={name: torch.as_tensor(value) for name, value in (state or {}).items()},
+        seed=seed,
+        nan=nan,
+        repeats=None if repeats is None else int(repeats),
+        selection=selection,
+        shown=shown,
+        source=None if source is None else str(source).rstrip("/").rpartition("/")[2],
+    )
+
+
+def _check_arguments(model: Any, nan: Any, seed: Any, repeats: Any, initial: Any, state: Any) -> None:
+    """What can be said of arguments without a look at the stimulus."""
     if not isinstance(model, Layer):
         cure = "a class Model(cx.Layer) that calls the torch module in its forward"
         if isinstance(model, str):
@@ -145,33 +177,6 @@ def resolve(
     if state is not None and not isinstance(state, Mapping):
         cure = "state=result.convis.state"
         raise ContractError(explain("state", wanted="a dict of tensors", got=type(state).__name__, cure=cure))
-    if isinstance(stimulus, Stream):
-        stimulus = stimulus.upcoming(stop)
-    array, scale = _labelled(stimulus, sampling)
-    first, last = _part(array, scale, start, stop)
-    source = getattr(stimulus, "encoding", {}).get("source")
-    whole = array.isel({dims.TIME: slice(first, last)})
-    selection = resolve_selection(array, region, cells)
-    frame = array.sizes.get(dims.Y, 1), array.sizes.get(dims.X, 1)
-    shown = None if selection is None else shown_part(selection, model.footprint(scale), frame)
-    return Request(
-        model=model,
-        stimulus=whole if shown is None else whole.isel(shown.indexers(whole.dims)),
-        whole=whole,
-        offset=first,
-        info=InputInfo(scale, array.attrs["units"], valid_range(array)),
-        dtype=_dtype(model, dtype, array.dtype),
-        device=_device(model, device),
-        outputs=None if outputs is None else (outputs,) if isinstance(outputs, str) else tuple(outputs),
-        initial=initial,
-        state={name: torch.as_tensor(value) for name, value in (state or {}).items()},
-        seed=seed,
-        nan=nan,
-        repeats=None if repeats is None else int(repeats),
-        selection=selection,
-        shown=shown,
-        source=None if source is None else str(source).rstrip("/").rpartition("/")[2],
-    )
 
 
 def _labelled(stimulus: Any, sampling: Sampling | None) -> tuple[xr.DataArray, Sampling]:
