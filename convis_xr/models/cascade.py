@@ -12,8 +12,8 @@ from convis_xr.filters import Conv3d
 from convis_xr.footprint import Footprint
 from convis_xr.layer import Layer
 from convis_xr.models.containers import List
-from convis_xr.models.nonlinearity import Function, footprint_of, nonlinearity_of
-from convis_xr.models.parts import one_output, part_of
+from convis_xr.models.nonlinearity import footprint_of, nonlinearity_of
+from convis_xr.models.parts import one_output, part_of, unit_of_nonlinearity
 from convis_xr.sampling import Sampling
 
 
@@ -97,15 +97,15 @@ class LNCascade(Layer):
         """Response to (batch, channel, time, y, x)."""
         if not len(self.linearities) + len(self.nonlinearities):
             raise ContractError(explain("LNCascade", wanted="at least one stage", got="none", cure="add_layer()"))
-        for stage, (linear, nonlinear) in enumerate(self._stages()):
+        stages = self._stages()
+        for stage, (linear, nonlinear) in enumerate(stages):
             x = x if linear is None else one_output(linear(x), f"linearities[{stage}]", x)
-            x = one_output(nonlinear(x), f"nonlinearities[{stage}]", x)
+            x = one_output(nonlinear(x), f"nonlinearities[{stage}]", x, floating=stage < len(stages) - 1)
         return x
 
     def output_units(self, name: str, input_units: str) -> str:
         """Dimensionless, unless the last nonlinearity is a layer that gives a unit: counts of a spiking cell."""
-        last = self._stages()[-1][1] if self._stages() else None
-        return last.output_units(last.default_outputs[0], "1") if isinstance(last, Layer) else "1"
+        return unit_of_nonlinearity(self._stages()[-1][1] if self._stages() else None)
 
     def footprint(self, sampling: Sampling) -> Footprint:
         """Stage after stage."""
@@ -117,4 +117,5 @@ class LNCascade(Layer):
 
     def _stages(self) -> list[tuple[Any, Any]]:
         pairs = zip_longest(self.linearities.modules_in_order(), self.nonlinearities.modules_in_order())
-        return [(linear, Function(self.nonlinearity) if own is None else own) for linear, own in pairs]
+        default = part_of(self.nonlinearity, "nonlinearity")
+        return [(linear, default if own is None else own) for linear, own in pairs]

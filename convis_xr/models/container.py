@@ -137,9 +137,12 @@ class Container(Layer):
             names = self._outputs_of(name, part)
             if self._gives_several(part):
                 asked = tuple(own for own, said in names.items() if said in wanted)
-                self._ask(part, asked or part.default_outputs)  # type: ignore[arg-type,union-attr]
+                asked = asked or part.default_outputs  # type: ignore[assignment]
+                self._ask(part, asked)
                 results = part(scaled(x, scales[name]))
-                made.update({names[own]: value for own, value in results.items()})
+                # a part that is asked for one output may give it as it is
+                several = results if isinstance(results, dict) else {asked[0]: results}
+                made.update({names[own]: value for own, value in several.items()})
             else:
                 made[name] = one_output(part(scaled(x, scales[name])), self._said(name), x, floating=False)
         return {name: made[name] for name in wanted}

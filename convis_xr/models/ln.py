@@ -10,6 +10,7 @@ from convis_xr.filters import RF, Conv3d
 from convis_xr.footprint import Footprint
 from convis_xr.layer import Layer
 from convis_xr.models.nonlinearity import footprint_of, nonlinearity_of
+from convis_xr.models.parts import one_output, unit_of_nonlinearity
 from convis_xr.sampling import Sampling
 
 
@@ -32,8 +33,8 @@ class LN(Layer):
 
     Notes
     -----
-    Input: Tensor (batch, channel, time, y, x) or DataArray. Output: dimensionless, of the same frame (population)
-    or one value per step.
+    Input: Tensor (batch, channel, time, y, x) or DataArray. Output: dimensionless, or in the unit of a
+    nonlinearity that is a Layer (counts of a spiking cell); of the same frame (population) or one value per step.
 
     Examples
     --------
@@ -61,8 +62,11 @@ class LN(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Response to (batch, channel, time, y, x)."""
-        y: Tensor = self.nonlinearity(self.conv(x))
-        return y
+        return one_output(self.nonlinearity(self.conv(x)), "nonlinearity", x, floating=False)
+
+    def output_units(self, name: str, input_units: str) -> str:
+        """Dimensionless, unless the nonlinearity is a layer that gives a unit: counts of a spiking cell."""
+        return unit_of_nonlinearity(self.nonlinearity)
 
     def footprint(self, sampling: Sampling) -> Footprint:
         """That of the filter, and of a nonlinearity that is a layer itself."""

@@ -12,6 +12,7 @@ from convis_xr.footprint import Footprint
 from convis_xr.layer import Layer
 from convis_xr.models.feedback import Feedback
 from convis_xr.models.nonlinearity import footprint_of, nonlinearity_of
+from convis_xr.models.parts import one_output, unit_of_nonlinearity
 from convis_xr.sampling import Sampling
 
 
@@ -35,7 +36,7 @@ class LNFDLNF(Layer):
     population : bool
         True: one cell at every pixel; False: the second filter is one receptive field (`RF`) that sees the frame.
     nonlinearity : str or callable
-        As in `LN`; the same in both stages.
+        As in `LN`; the same in both stages, so not a layer that carries state.
     in_channels, out_channels : int
         Channels of input and output.
     bias : bool
@@ -56,9 +57,9 @@ class LNFDLNF(Layer):
 
     Notes
     -----
-    Input: Tensor (batch, channel, time, y, x) or DataArray. Output: dimensionless, of the same frame (population)
-    or one value per step. Parts: ``conv1``, ``feedback1``, ``delay``, ``conv2``, ``feedback2``, each with its
-    ``set_weight`` or ``delay``.
+    Input: Tensor (batch, channel, time, y, x) or DataArray. Output: dimensionless, or in the unit of a
+    nonlinearity that is a Layer; of the same frame (population) or one value per step. Parts: ``conv1``, ``feedback1``,
+    ``delay``, ``conv2``, ``feedback2``, each with its ``set_weight`` or ``delay``.
 
     Examples
     --------
@@ -96,9 +97,13 @@ class LNFDLNF(Layer):
 
     def forward(self, x: Tensor) -> Tensor:
         """Response to (batch, channel, time, y, x)."""
-        first: Tensor = self.feedback1(self.nonlinearity(self.conv1(x)))
-        second: Tensor = self.feedback2(self.nonlinearity(self.conv2(self.delay(first))))
+        first = self.delay(self.feedback1(self._bent(self.conv1(x))))
+        second: Tensor = self.feedback2(self._bent(self.conv2(first)))
         return second
+
+    def output_units(self, name: str, input_units: str) -> str:
+        """Dimensionless, unless the nonlinearity is a layer that gives a unit."""
+        return unit_of_nonlinearity(self.nonlinearity)
 
     def footprint(self, sampling: Sampling) -> Footprint:
         """Part after part."""
@@ -107,6 +112,9 @@ class LNFDLNF(Layer):
         for part in (self.conv1, None, self.feedback1, self.delay, self.conv2, None, self.feedback2):
             whole = whole.then(nonlinearity if part is None else part.footprint(sampling))
         return whole
+
+    def _bent(self, x: Tensor) -> Tensor:
+        return one_output(self.nonlinearity(x), "nonlinearity", x)
 
     def _pool(self, inputs: int, outputs: int, kernel_size: Any, bias: bool, population: bool) -> Conv3d:
         """The second filter."""

@@ -11,6 +11,7 @@ from convis_xr.filters import RF, Conv3d
 from convis_xr.footprint import Footprint
 from convis_xr.layer import Layer
 from convis_xr.models.nonlinearity import footprint_of, nonlinearity_of
+from convis_xr.models.parts import one_output, unit_of_nonlinearity
 from convis_xr.sampling import Sampling
 
 
@@ -26,7 +27,7 @@ class LNLN(Layer):
     population : bool
         True: one cell at every pixel; False: the last filter is one receptive field (`RF`) that sees the frame.
     nonlinearity : str or callable
-        As in `LN`; the same after every filter.
+        As in `LN`; the same after every filter, so not a layer that carries state (`LNCascade` has one for each stage).
     in_channels, out_channels : int
         Channels of input and output.
     bias : bool
@@ -36,9 +37,9 @@ class LNLN(Layer):
 
     Notes
     -----
-    Input: Tensor (batch, channel, time, y, x) or DataArray. Output: dimensionless, of the same frame (population)
-    or one value per step. The filters are ``conv1``, ``conv2``, ...; before the first frame each of them has seen
-    zeros, unless ``initial`` says otherwise.
+    Input: Tensor (batch, channel, time, y, x) or DataArray. Output: dimensionless, or in the unit of a
+    nonlinearity that is a Layer; of the same frame (population) or one value per step. The filters are ``conv1``,
+    ``conv2``, ...; before the first frame each of them has seen zeros, unless ``initial`` says otherwise.
 
     Examples
     --------
@@ -74,8 +75,12 @@ class LNLN(Layer):
     def forward(self, x: Tensor) -> Tensor:
         """Response to (batch, channel, time, y, x)."""
         for conv in self._filters():
-            x = self.nonlinearity(conv(x))
+            x = one_output(self.nonlinearity(conv(x)), "nonlinearity", x)
         return x
+
+    def output_units(self, name: str, input_units: str) -> str:
+        """Dimensionless, unless the nonlinearity is a layer that gives a unit."""
+        return unit_of_nonlinearity(self.nonlinearity)
 
     def footprint(self, sampling: Sampling) -> Footprint:
         """Stage after stage."""

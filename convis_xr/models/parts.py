@@ -58,6 +58,13 @@ def one_output(result: Any, name: str, x: Tensor, floating: bool = True) -> Tens
     return result.to(x.dtype) if floating and not result.is_floating_point() else result
 
 
+def unit_of_nonlinearity(nonlinearity: Any) -> str:
+    """Unit of what a nonlinearity gives for bare numbers: none, unless it is a Layer that has one."""
+    if isinstance(nonlinearity, Layer):
+        return nonlinearity.output_units(nonlinearity.default_outputs[0], "1")
+    return "1"
+
+
 @dataclass(frozen=True)
 class Chain:
     """Units along parts in a row."""

@@ -28,7 +28,7 @@ class RFN(LN):
 
     Notes
     -----
-    Input: Tensor (batch, channel, time, y, x) or DataArray. Output: dimensionless, one value per step.
+    Input: Tensor (batch, channel, time, y, x) or DataArray. Output: as of `LN`, one value per step.
 
     Examples
     --------

@@ -53,8 +53,12 @@ def test_a_spiking_nonlinearity_gives_counts() -> None:
     model = cx.models.LNCascade()
     model.add_layer(cx.filters.LowPass("1 ms"), cx.spiking.NoisyLIF(noise=0.0))
     made = model(random_film(shape=(300, 2, 2)) * 200)
-    assert made.attrs["units"] == "count"
+    assert (made.attrs["units"], made.dtype) == ("count", np.uint8)
     assert made.sum() > 0
+    own = cx.models.LNCascade(1, (1, 1, 1), nonlinearity=cx.spiking.NoisyLIF(noise=0.0))
+    own.linearities[0] = cx.filters.LowPass("1 ms")
+    spikes = own(random_film(shape=(300, 2, 2)) * 200)
+    assert (spikes.attrs["units"], spikes.dtype) == ("count", np.uint8)
 
 
 def test_channels() -> None:

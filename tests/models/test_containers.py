@@ -354,3 +354,17 @@ def test_states_have_paths_of_their_own_and_go_on() -> None:
     assert sorted(pieces.get_state()) == paths
     for path, value in whole.get_state().items():
         torch.testing.assert_close(pieces.get_state()[path], value, rtol=0, atol=0)
+
+
+def test_cells_that_give_one_of_several_outputs_stand_side_by_side() -> None:
+    current = random_film(shape=(40, 3, 2)).assign_attrs(units="Hz") * 300
+    model = models.Parallel(
+        lif=models.Sequential(filters.LowPass("3 ms"), cx.spiking.NoisyLIF(seed=2)),
+        poisson=cx.spiking.Poisson(),
+        combine="none",
+    )
+    made = model(current)
+    assert list(made.data_vars) == ["lif_response", "poisson"]
+    times = cx.run(model, current, outputs=["lif_response", "lif_times"], chunk=7)
+    np.testing.assert_array_equal(times.lif_response, made.lif_response)
+    assert times.lif_times.size == int(made.lif_response.sum()) > 0

@@ -72,3 +72,38 @@ def test_fitting_recovers_the_filter() -> None:
 
     optimizer.step(loss)
     torch.testing.assert_close(pupil.conv.weight.detach(), teacher.conv.weight.detach(), rtol=1e-3, atol=1e-3)
+
+
+class Rate(cx.Layer):
+    """A nonlinearity with a unit."""
+
+    units_out = "Hz"
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 100 * torch.sigmoid(x)
+
+
+@pytest.mark.parametrize("kind", [cx.models.LN, cx.models.LNLN, cx.models.LNFDLNF, cx.models.RFN])
+def test_a_nonlinearity_that_is_a_layer_tells_the_unit(kind: type[cx.Layer]) -> None:
+    made = kind((2, 3, 2), nonlinearity=Rate())  # type: ignore[call-arg]
+    assert made(film()).attrs["units"] == "Hz"
+    assert cx.models.Sequential(made, cx.spiking.Poisson())(film()).attrs["units"] == "count"
+
+
+def test_a_nonlinearity_that_spikes_gives_counts() -> None:
+    drive, lif = film() * 300, cx.spiking.LIF()
+    made = cx.models.LN((4, 3, 2), nonlinearity=lif)
+    made.conv.set_weight(np.full(KERNEL.shape, 1 / KERNEL.size))
+    spikes = made(drive)
+    assert (spikes.attrs["units"], spikes.dtype) == ("count", np.uint8)
+    made.conv.clear_state()
+    np.testing.assert_array_equal(spikes, cx.spiking.LIF()(made.conv(drive).assign_attrs(units="Hz")))
+    assert spikes.sum() > 0
+
+
+def test_a_nonlinearity_gives_one_output() -> None:
+    for made in (cx.models.LN, cx.models.LNLN, cx.models.LNFDLNF):
+        with pytest.raises(cx.ContractError, match="nonlinearity: wanted a part with one output, got outputs on, off"):
+            made((2, 3, 2), nonlinearity=cx.spiking.EventCamera(1e6, mode="linear"))(film())
+    one = cx.models.LN((2, 3, 2), nonlinearity=cx.spiking.FitzHughNagumo(outputs="potential"))
+    assert one(film()).dims == ("time", "y", "x")
