@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from convis_xr.context import running
+from convis_xr.errors import ParameterError, explain
 from convis_xr.kernels.lif import cells_of
 from convis_xr.kernels.philox import key_of
 from convis_xr.layer import Layer
@@ -21,6 +22,11 @@ class RandomLayer(Layer):
     ----------
     seed : int
         Which random numbers; `run(seed=)` overrides it.
+
+    Raises
+    ------
+    ParameterError
+        The seed is no whole number.
 
     Examples
     --------
@@ -41,6 +47,8 @@ class RandomLayer(Layer):
 
     def __init__(self, seed: int = 0) -> None:
         super().__init__()
+        if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+            raise ParameterError(explain("seed", wanted="a whole number", got=repr(seed), cure="seed=0"))
         self.seed = seed
         self.step = State(doc="index of the next time step", primed=False)
 

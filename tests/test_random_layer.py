@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 import convis_xr as cx
@@ -47,3 +48,12 @@ def test_steps_and_seeds_differ() -> None:
     np.testing.assert_array_equal(by_argument, values[0, 0, :5])
     np.testing.assert_array_equal(cx.run(Noise(seed=3), film, progress=False).response, by_argument)
     assert not np.array_equal(Noise(seed=4)(film), by_argument)
+
+
+@pytest.mark.parametrize("seed", ["a", 1.5, None, True])
+def test_a_seed_that_is_no_whole_number_is_refused_at_once(seed: object) -> None:
+    for kind in (Noise, cx.spiking.Poisson, cx.spiking.NoisyLIF):
+        with pytest.raises(cx.ParameterError, match="seed: wanted a whole number"):
+            kind(seed=seed)
+    with pytest.raises(cx.ParameterError, match="seed: wanted a whole number"):
+        cx.models.Retina(seed=seed)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from convis_xr import dims
 from convis_xr.errors import ContractError, ParameterError, explain
+from convis_xr.filters.geometry import check_step, step_of
 from convis_xr.footprint import Footprint
 from convis_xr.kernels.feedback import feedback, rest
 from convis_xr.layer import Layer
@@ -64,6 +65,7 @@ class Feedback(Layer):
                 wanted = "a whole number above 0"
                 raise ParameterError(explain(name, wanted=wanted, got=repr(value), cure=f"{name}=1"))
         self.weight = Parameter(torch.zeros(channels, steps), doc="weight of past outputs (channel, lag from 1 on)")
+        self._made_for: float | None = None
         self.register_state("past", doc="the last outputs")
 
     def set_weight(self, weight: Any) -> None:
@@ -73,13 +75,19 @@ class Feedback(Layer):
         ----------
         weight : array_like, Tensor, DataArray or number
             (lag) or (channel, lag), the first lag being one step; a DataArray by its dimensions, ``time`` being the
-            lag. A number fills the loop that is there.
+            lag, whose step must be that of the stimulus. A number fills the loop that is there.
         """
+        step = None
         if hasattr(weight, "dims"):
+            if not set(weight.dims) <= {dims.CHANNEL, dims.TIME}:
+                wanted, got = f"dimensions {dims.CHANNEL}, {dims.TIME}", ", ".join(map(str, weight.dims))
+                raise ParameterError(explain("weight", wanted=wanted, got=got, cure="weight.squeeze()"))
+            step = step_of(weight)
             weight = weight.transpose(*[dim for dim in (dims.CHANNEL, dims.TIME) if dim in weight.dims]).values
         made = torch.as_tensor(weight, dtype=self.weight.dtype, device=self.weight.device).detach()
         made = torch.full_like(self.weight.detach(), float(made)) if made.ndim == 0 else made
         self.weight.set(made.unsqueeze(0) if made.ndim == 1 else made)
+        self._made_for = step
         self.past = None
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -94,11 +102,12 @@ class Feedback(Layer):
         if weight.shape[0] not in (1, x.shape[1]):
             wanted, cure = f"{weight.shape[0]} channel(s)", f"Feedback(channels={x.shape[1]})"
             raise ParameterError(explain("channel", wanted=wanted, got=f"{x.shape[1]}", cure=cure))
+        check_step(self._made_for, self.info.sampling, "weight")
         past = self._start(x, weight) if self.past is None else self.past
         y, self.past = feedback(x, past, weight)
         # what is not finite stays in the loop, so the last outputs tell
         if not bool(y[:, :, -weight.shape[1] :].isfinite().all()) and bool(x.isfinite().all()):
-            cure = "weights of less than 1 in sum"
+            cure = "weights whose absolute values are less than 1 in sum"
             raise ContractError(explain("weight", wanted="a loop that settles", got="infinite outputs", cure=cure))
         return y
 

@@ -124,7 +124,7 @@ class _Noise(RandomLayer):
 
     def __init__(self, sd: float, seed: int) -> None:
         super().__init__(seed)
-        self.sd = Parameter(sd, "dimensionless", bounds=(0, None), doc="standard deviation", label="sd")
+        self.sd = Parameter(sd, "dimensionless", bounds=(0, None), doc="standard deviation", label="noise")
 
     def forward(self, x: Tensor) -> Tensor:
         draws = [normal(stream=0, dtype=x.dtype, **source) for source in self.sources(x)]

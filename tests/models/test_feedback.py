@@ -83,3 +83,21 @@ def test_without_weights_it_is_the_identity() -> None:
     np.testing.assert_array_equal(layer(film), film)
     assert layer.footprint(cx.Sampling("1 ms")).memory == 0
     assert loop().footprint(cx.Sampling("1 ms")).memory == float("inf")
+
+
+def test_weights_of_another_time_step_are_refused() -> None:
+    layer = cx.models.Feedback(3)
+    lags = xr.DataArray(WEIGHT, dims="time", coords={"time": ("time", np.arange(1, 5) * 2e-3, {"units": "s"})})
+    layer.set_weight(lags)
+    with pytest.raises(cx.ContractError, match="weight: wanted a time step of 0.001 s"):
+        layer(random_film())
+    layer.set_weight(lags.assign_coords(time=lags.time.copy(data=np.arange(1, 5) * 1e-3)))
+    layer(random_film())
+    layer.set_weight(lags)
+    layer.set_weight(WEIGHT)  # bare numbers are of whatever step there is
+    layer(random_film())
+
+
+def test_weights_have_no_place() -> None:
+    with pytest.raises(cx.ParameterError, match="weight: wanted dimensions channel, time, got time, y"):
+        cx.models.Feedback(3).set_weight(xr.DataArray(np.ones((3, 1)), dims=("time", "y")))

@@ -95,5 +95,7 @@ def test_frames_and_readouts_that_do_not_fit_are_said() -> None:
     for options in ({"frame": (5, 5)}, {"readout": "all", "frame": 5}, {"readout": "all", "frame": (1, 5, 5)}):
         with pytest.raises(cx.ParameterError, match="readout: wanted"):
             cx.models.McIntosh(**options)  # type: ignore[arg-type]
+    with pytest.raises(cx.ParameterError, match="noise: wanted a value between 0"):
+        cx.models.McIntosh(noise=-0.1)
     with pytest.raises(cx.ContractError, match=r"x: wanted frames of \(5, 5\) px"):
         cx.models.McIntosh(readout="all", frame=(5, 5))(random_film())
