@@ -56,6 +56,13 @@ def test_darkness_has_no_logarithm() -> None:
     assert int(cx.spiking.EventCamera("0.5 cd/m^2", mode="linear")(film([1, 0])).off.sum()) == 2
 
 
+@pytest.mark.parametrize("threshold", [0.2, "0.2 cd/m^2"])
+def test_gaps_are_refused_whatever_is_compared(threshold: object) -> None:
+    camera = cx.spiking.EventCamera(threshold, mode="log" if threshold == 0.2 else "linear")
+    with pytest.raises(cx.ContractError, match=r"wanted finite values, got nan .*Cure: fill the gaps"):
+        cx.run(camera, film([1, np.nan, 2]), nan="propagate", progress=False)
+
+
 def test_refractory_pixels_and_leaks() -> None:
     camera = cx.spiking.EventCamera("1 cd/m^2", mode="linear", refractory="2 ms")
     assert camera(film([0, 3.5, 3.5, 3.5, 3.5, 3.5, 3.5])).on.values.tolist() == [0, 1, 0, 1, 0, 1, 0]

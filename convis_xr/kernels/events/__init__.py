@@ -132,11 +132,10 @@ def levels_of(frame: Tensor, mode: Mode = "log") -> tuple[Tensor, Tensor]:
 
 
 def _check_values(x: Tensor, mode: Mode) -> None:
+    refuse_unless(x.isfinite(), x, "change_events: x", "finite values", "fill the gaps of the input")
     if mode == "log":
         cure = 'an offset, such as 1 % of the white, added to the input; or mode="linear"'
-        refuse_unless((x > 0) & x.isfinite(), x, "change_events: x", "finite values above 0 for a logarithm", cure)
-    else:
-        refuse_unless(x.isfinite(), x, "change_events: x", "finite values", "fill the gaps of the input")
+        refuse_unless(x > 0, x, "change_events: x", "finite values above 0 for a logarithm", cure)
 
 
 def _check(x: Tensor, state: tuple[Tensor, Tensor], rule: Rule) -> None:
