@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Self
 
@@ -374,10 +374,10 @@ class Layer(Keeping):
         return x if x.is_floating_point() else x.to(torch.get_default_dtype())
 
     def _checked_outputs(self, outputs: Sequence[str]) -> tuple[str, ...]:
-        names = (outputs,) if isinstance(outputs, str) else tuple(outputs)
+        names = (outputs,) if isinstance(outputs, str) or not isinstance(outputs, Iterable) else tuple(outputs)
         unknown = [name for name in names if name not in self.output_names]
         if unknown or not names:
-            got = ", ".join(unknown) or "none"
+            got = ", ".join(map(str, unknown)) or "none"
             wanted = f"names among {', '.join(self.output_names)}"
             raise ContractError(explain("outputs", wanted=wanted, got=got, cure=f'outputs=["{self.output_names[0]}"]'))
         return names

@@ -217,7 +217,8 @@ def _channels(value: Any, name: str) -> int:
 
 def _lengths(kernel_size: Sequence[Any] | None) -> tuple[int, int, int]:
     """Lengths in samples of (time, y, x)."""
-    given = (1, 1, 1) if kernel_size is None else tuple(kernel_size)
+    given = kernel_size if np.iterable(kernel_size) else (kernel_size,)
+    given = (1, 1, 1) if kernel_size is None else tuple(given)  # type: ignore[arg-type]
     if len(given) != 3:
         raise ParameterError(explain("kernel_size", wanted="(time, y, x)", got=repr(kernel_size), cure="(20, 5, 5)"))
     sampling = Sampling()

@@ -42,7 +42,8 @@ class Izhikevich(MembraneCell):
     v_start : quantity [mV]
         Membrane before the first sample.
     u_start : quantity [mV/ms], optional
-        Recovery before the first sample; by default :math:`b\,(v - v_r)`.
+        Recovery before the first sample; by default :math:`b\,(v - v_r)` of the values that are given here: it stays
+        where it is when they are set later.
     max_step : quantity [time]
         Longest sub-step.
     outputs : sequence of str

@@ -153,6 +153,7 @@ def test_sizes_may_be_quantities() -> None:
     [
         ((0,), "in_channels: wanted a whole number above 0, got 0"),
         ((1, 1, (3, 3)), r"kernel_size: wanted \(time, y, x\)"),
+        ((1, 1, 5), r"kernel_size: wanted \(time, y, x\), got 5"),
         ((1, 1, (0, 3, 3)), "kernel_size: wanted at least one sample each"),
         ((1, 1, (1.5, 3, 3)), "kernel_size: wanted whole samples or a quantity"),
     ],

@@ -136,3 +136,9 @@ def test_units_and_values_that_make_no_sense_are_refused() -> None:
         cx.spiking.FitzHughNagumo(outputs=["v"])
     with pytest.raises(cx.ContractError, match="finite"):
         cx.spiking.FitzHughNagumo()(levels([float("nan")], "1"))
+
+
+@pytest.mark.parametrize("outputs", [5, None, [], "volt", ["response", 3]])
+def test_outputs_that_are_none_are_refused(outputs: object) -> None:
+    with pytest.raises(cx.ContractError, match="outputs: wanted names among response, potential, recovery"):
+        cx.spiking.FitzHughNagumo(outputs=outputs)  # type: ignore[arg-type]
