@@ -102,6 +102,8 @@ class Container(Layer):
             check_combine(value)
             self._modules.pop("combine", None)
             self.__dict__.pop("combine", None)
+        elif name in self.__dict__.get("_modules", {}):
+            value = part_of(value, name)
         super().__setattr__(name, value)
 
     # --- computing ------------------------------------------------------------------------------------------

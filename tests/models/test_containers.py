@@ -368,3 +368,12 @@ def test_cells_that_give_one_of_several_outputs_stand_side_by_side() -> None:
     times = cx.run(model, current, outputs=["lif_response", "lif_times"], chunk=7)
     np.testing.assert_array_equal(times.lif_response, made.lif_response)
     assert times.lif_times.size == int(made.lif_response.sum()) > 0
+
+
+def test_a_part_may_be_exchanged_by_its_name() -> None:
+    model = models.Sequential(blur=filters.LowPass("3 ms"), bend="relu")
+    model.bend = torch.tanh
+    assert model["bend"] is torch.tanh
+    np.testing.assert_allclose(model(FILM), np.tanh(filters.LowPass("3 ms")(FILM)), rtol=1e-6)
+    with pytest.raises(cx.ParameterError, match="bend: wanted a layer"):
+        model.bend = 5
