@@ -44,9 +44,8 @@ class Conv3d(Layer):
 
     Notes
     -----
-    Input: Tensor (batch, channel, time, y, x) or DataArray in any unit, which is kept. Weight: Tensor (out, in,
-    lag, y, x), at first small random
-    numbers from torch's generator.
+    Input and output: Tensor (batch, channel, time, y, x) or DataArray in any unit, which is kept. Weight: Tensor (out,
+    in, lag, y, x), at first small random numbers from torch's generator.
 
     Examples
     --------
@@ -150,7 +149,9 @@ class Conv3d(Layer):
 
 
 class Conv1d(Conv3d):
-    """Causal convolution in time alone; as `Conv3d` with a kernel (time, 1, 1).
+    r"""Causal convolution in time alone: :math:`y_o(t) = b_o + \sum_{i, k} w_{oi}(k)\, x_i(t-k)`, pixel by pixel.
+
+    As `Conv3d` with a kernel (time, 1, 1).
 
     Parameters
     ----------
@@ -158,6 +159,11 @@ class Conv1d(Conv3d):
         As in `Conv3d`.
     kernel_size : int or quantity
         Length in time.
+
+    Notes
+    -----
+    Input and output: Tensor (batch, channel, time, y, x) or DataArray in any unit, which is kept. A weight (lag,) is
+    the impulse response.
 
     Examples
     --------
@@ -171,7 +177,9 @@ class Conv1d(Conv3d):
 
 
 class Conv2d(Conv3d):
-    """Convolution in space alone; as `Conv3d` with a kernel (1, y, x).
+    r"""Convolution in space alone: :math:`y_o(\vec r) = b_o + \sum_{i, \vec d} w_{oi}(\vec d)\, x_i(\vec r - \vec d)`.
+
+    As `Conv3d` with a kernel (1, y, x).
 
     Parameters
     ----------
@@ -179,6 +187,11 @@ class Conv2d(Conv3d):
         As in `Conv3d`.
     kernel_size : (y, x)
         Height and width.
+
+    Notes
+    -----
+    Input and output: Tensor (batch, channel, time, y, x) or DataArray in any unit, which is kept. A weight (y, x) is
+    the impulse response; its origin is at ``size // 2``, edges are repeated.
 
     Examples
     --------

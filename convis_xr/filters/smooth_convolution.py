@@ -58,9 +58,9 @@ class SmoothConv(Layer):
 
     Notes
     -----
-    Input: Tensor (batch, channel, time, y, x) or DataArray in any unit, which is kept. Weight: Parameter (out, in,
-    component, y, x), at first small random numbers from torch's generator. Before the first frame there were zeros,
-    unless ``initial`` says otherwise.
+    Input and output: Tensor (batch, channel, time, y, x) or DataArray in any unit, which is kept. Weight: Parameter
+    (out, in, component, y, x), at first small random numbers from torch's generator. Before the first frame there were
+    zeros, unless ``initial`` says otherwise.
 
     Examples
     --------

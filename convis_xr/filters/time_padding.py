@@ -22,7 +22,7 @@ LOOKING_AHEAD = {"mirror": 0, "reflect": 1, "full_copy": 0, "mean": 0}
 
 
 class TimePadding(Layer):
-    r"""Prepend the last ``length`` frames of the past: ``length + time`` frames come out.
+    r"""Prepend the last ``length`` frames of the past: :math:`y_k = x_{k-\mathrm{length}}`, ``length + time`` frames.
 
     A part of other layers: what follows it and gives valid samples only (a `torch.nn.Conv3d` of ``length + 1`` lags)
     has then one sample for each of the input, and sees no border between chunks.
