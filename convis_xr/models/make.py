@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from convis_xr.errors import ParameterError, explain
 from convis_xr.models.containers import List
 
 
@@ -59,6 +60,9 @@ def make_parallel_sequential_model(parts: Sequence[Any], *, combine: Any = "conc
 
 
 def _make(parts: Sequence[Any], mode: str, combine: Any, dim: str | None) -> List:
+    if not isinstance(parts, list | tuple):
+        cure = "[a, [b, c]]"
+        raise ParameterError(explain("parts", wanted="a list of parts and lists", got=repr(parts), cure=cure))
     other = "parallel" if mode == "sequential" else "sequential"
     made = [_make(part, other, combine, dim) if isinstance(part, list) else part for part in parts]
     return List(*made, mode=mode, combine=combine, dim=dim)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import convis_xr as cx
 from tests.models.oracle import random_film
@@ -29,3 +30,9 @@ def test_parallel_on_the_outside() -> None:
     second = b(film)
     assert made.sizes["channel"] == 3
     np.testing.assert_allclose(made, np.stack([a(film), c(second), d(second)]), rtol=1e-12)
+
+
+@pytest.mark.parametrize("parts", [3, "relu", cx.filters.LowPass()])
+def test_parts_are_a_list(parts: object) -> None:
+    with pytest.raises(cx.ParameterError, match="parts: wanted a list of parts and lists"):
+        cx.models.make_parallel_sequential_model(parts)  # type: ignore[arg-type]
