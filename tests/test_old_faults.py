@@ -31,13 +31,19 @@ def test_the_window_of_a_spike_triggered_average_lies_before_the_spike() -> None
     average = cx.analysis.sta(stimulus, response, window=10)
     assert float(average[3, 0, 1]) == 1.0
     assert float(average.sum()) == 1.0
-    assert float(cx.analysis.stc(stimulus, response.copy(data=np.roll(response, 4) + response), 10)[3, 0, 1, 3, 0, 1])
+    twice = response.copy(data=np.roll(response, 4) + response)  # the second one 7 steps after the flash
+    square = cx.analysis.stc(stimulus, twice, 10)[:, 0, 1, :, 0, 1]
+    np.testing.assert_allclose(square.values[np.ix_([3, 7], [3, 7])], [[0.5, -0.5], [-0.5, 0.5]])
+    assert float(abs(square).sum()) == pytest.approx(2.0)
 
 
 @pytest.mark.parametrize("chunk", [1, 3, 7, 10, 100])
 def test_the_last_frame_is_not_dropped(chunk: int) -> None:
     shown = np.arange(10.0)[:, None, None] * np.ones((1, 2, 2))
     result = cx.run(cx.filters.LowPass("0 s"), film(shown), chunk=chunk, progress=False).response
+    np.testing.assert_array_equal(result, shown)
+    stream = cx.Stream.from_generator(iter(shown), **MS)
+    result = cx.run(cx.filters.LowPass("0 s"), stream, chunk=chunk, stop=10, progress=False).response
     np.testing.assert_array_equal(result, shown)
 
 
@@ -101,6 +107,14 @@ def test_smoothing_kernels_sum_to_one(size: str) -> None:
     for layer in (cx.filters.Gaussian(size), cx.filters.LowPass("13 ms"), cx.filters.GammaLowPass("9 ms", n=4)):
         layer.initial = "first_frame"
         np.testing.assert_allclose(layer(constant), 0.7, rtol=3e-7)
+
+
+@pytest.mark.parametrize("length", [1, 5, 40, None])
+@pytest.mark.parametrize("n", [0, 1, 5])
+def test_kernels_that_are_cut_short_sum_to_one(n: int, length: int | None) -> None:
+    assert float(cx.filters.kernels.gamma_cascade("20 ms", n, length=length, dt="1 ms").sum()) == pytest.approx(1.0)
+    total = cx.filters.kernels.exponential_high_pass("20 ms", 0.7, length=length, dt="1 ms").sum()
+    assert float(total) == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize("dt", ["1 ms", "5 ms"])

@@ -70,6 +70,16 @@ def spike_tables(dataset: xr.Dataset) -> xr.DataTree:
     Where there are exact times (``<name>_times``) these; else `spike_times` of the variable of spike counts. The time
     of each table is ``time``; its coordinates have their plain names (``y``, ``x``, ``cell``, ``repeat``, ...).
 
+    Parameters
+    ----------
+    dataset : Dataset
+        What a run gave.
+
+    Returns
+    -------
+    DataTree
+        A table for each variable that spikes.
+
     Raises
     ------
     ContractError

@@ -56,6 +56,8 @@ class Sum(Layer):
         self.dim = () if dim is None else tuple(dim) if isinstance(dim, list | tuple) else (dim,)
         for name in self.dim:
             _check_dim(name, _COMBINED)
+        if len(set(self.dim)) < len(self.dim):
+            raise ParameterError(explain("dim", wanted="each dimension once", got=repr(dim), cure='dim=("y", "x")'))
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Sum of (batch, channel, time, y, x) each."""

@@ -44,9 +44,8 @@ class Conv3d(Layer):
 
     Notes
     -----
-    Input: Tensor (batch, channel, time, y, x) or DataArray in any unit, which is kept. Weight: Tensor (out, in,
-    lag, y, x), at first small random
-    numbers from torch's generator.
+    Input and output: Tensor (batch, channel, time, y, x) or DataArray in any unit, which is kept. Weight: Tensor (out,
+    in, lag, y, x), at first small random numbers from torch's generator.
 
     Examples
     --------
@@ -69,8 +68,9 @@ class Conv3d(Layer):
         bias: bool = True,
     ) -> None:
         super().__init__()
-        outputs, kernel_size = (out_channels, kernel_size) if isinstance(out_channels, int) else (1, out_channels)
-        shape = (_channels(outputs, "out_channels"), _channels(in_channels, "in_channels"), *_lengths(kernel_size))
+        given_size = isinstance(out_channels, tuple | list)
+        outputs, size = (1, out_channels) if given_size else (out_channels, kernel_size)
+        shape = (_channels(outputs, "out_channels"), _channels(in_channels, "in_channels"), *_lengths(size))
         spread = 1 / math.sqrt(math.prod(shape[1:]))
         drawn = torch.empty(shape).uniform_(-spread, spread)
         self.weight = Parameter(drawn, doc="impulse response (out, in, lag, y, x)")
@@ -104,7 +104,7 @@ class Conv3d(Layer):
         if normalize:
             made = made / made.sum()
         if preserve_channels:
-            made = made.expand(*self.weight.shape[:2], -1, -1, -1)
+            made = _for_all_channels(made, self.weight.shape[0], self.weight.shape[1])
         self.weight.set(made.to(self.weight.dtype).contiguous())
         if self.bias is not None and self.bias.shape[0] != made.shape[0]:
             self.bias.set(torch.zeros(made.shape[0]))
@@ -149,7 +149,9 @@ class Conv3d(Layer):
 
 
 class Conv1d(Conv3d):
-    """Causal convolution in time alone; as `Conv3d` with a kernel (time, 1, 1).
+    r"""Causal convolution in time alone: :math:`y_o(t) = b_o + \sum_{i, k} w_{oi}(k)\, x_i(t-k)`, pixel by pixel.
+
+    As `Conv3d` with a kernel (time, 1, 1).
 
     Parameters
     ----------
@@ -157,6 +159,11 @@ class Conv1d(Conv3d):
         As in `Conv3d`.
     kernel_size : int or quantity
         Length in time.
+
+    Notes
+    -----
+    Input and output: Tensor (batch, channel, time, y, x) or DataArray in any unit, which is kept. A weight (lag,) is
+    the impulse response.
 
     Examples
     --------
@@ -170,7 +177,9 @@ class Conv1d(Conv3d):
 
 
 class Conv2d(Conv3d):
-    """Convolution in space alone; as `Conv3d` with a kernel (1, y, x).
+    r"""Convolution in space alone: :math:`y_o(\vec r) = b_o + \sum_{i, \vec d} w_{oi}(\vec d)\, x_i(\vec r - \vec d)`.
+
+    As `Conv3d` with a kernel (1, y, x).
 
     Parameters
     ----------
@@ -178,6 +187,11 @@ class Conv2d(Conv3d):
         As in `Conv3d`.
     kernel_size : (y, x)
         Height and width.
+
+    Notes
+    -----
+    Input and output: Tensor (batch, channel, time, y, x) or DataArray in any unit, which is kept. A weight (y, x) is
+    the impulse response; its origin is at ``size // 2``, edges are repeated.
 
     Examples
     --------
@@ -189,37 +203,58 @@ class Conv2d(Conv3d):
     def __init__(
         self, in_channels: int = 1, out_channels: int = 1, kernel_size: Sequence[Any] = (1, 1), bias: bool = True
     ) -> None:
+        if not isinstance(kernel_size, tuple | list) or len(kernel_size) != 2:
+            raise ParameterError(explain("kernel_size", wanted="(y, x)", got=repr(kernel_size), cure="(5, 5)"))
         super().__init__(in_channels, out_channels, (1, *kernel_size), bias)
 
 
 def five_axes(weight: Any, present: Tensor) -> Tensor:
     """A weight given in any of the usual forms as (out, in, lag, y, x)."""
     if hasattr(weight, "dims"):
+        if not weight.size or not set(weight.dims) <= set(dims.STIMULUS):
+            wanted, got = f"a kernel with dims among {dims.STIMULUS}, none of them empty", str(dict(weight.sizes))
+            raise ParameterError(explain("weight", wanted=wanted, got=got, cure=".rename or .isel it"))
         weight = upright(weight.transpose(*[dim for dim in dims.STIMULUS if dim in weight.dims]))
-        index = tuple(slice(None) if dim in weight.dims else None for dim in dims.STIMULUS)
-        return torch.as_tensor(np.array(weight.values, order="C"))[index].to(present.device)
-    array = weight if isinstance(weight, Tensor) else np.array(weight, order="C")  # torch takes no backward strides
-    tensor = torch.as_tensor(array, device=present.device).detach()
-    if tensor.ndim == 0:
+        named, weight = weight.dims, weight.values
+    else:
+        named = None
+    tensor = _real(weight).to(present.device)
+    if tensor.ndim == 0 and named is None:
         return torch.full_like(present, float(tensor))
-    if tensor.ndim not in AXES:
-        cure = "a kernel (lag, y, x)"
-        raise ParameterError(explain("weight", wanted="1 to 5 axes", got=f"shape {tuple(tensor.shape)}", cure=cure))
-    index = tuple(slice(None) if dim in AXES[tensor.ndim] else None for dim in dims.STIMULUS)
-    return tensor[index]
+    if named is None and (tensor.ndim not in AXES or not tensor.numel()):
+        got, cure = f"shape {tuple(tensor.shape)}", "a kernel (lag, y, x)"
+        raise ParameterError(explain("weight", wanted="1 to 5 axes, none of them empty", got=got, cure=cure))
+    there = AXES[tensor.ndim] if named is None else named
+    return tensor[tuple(slice(None) if dim in there else None for dim in dims.STIMULUS)]
+
+
+def _real(weight: Any) -> Tensor:
+    """Numbers as a tensor of their own."""
+    array = weight if isinstance(weight, Tensor) else np.array(weight, order="C")  # torch takes no backward strides
+    real = not array.is_complex() if isinstance(array, Tensor) else array.dtype.kind in "biuf"
+    if not real:
+        raise ParameterError(explain("weight", wanted="real numbers", got=str(array.dtype), cure="the real part"))
+    return torch.as_tensor(array).detach()
+
+
+def _for_all_channels(kernel: Tensor, outputs: int, inputs: int) -> Tensor:
+    """One kernel (1, 1, lag, y, x), or one that has the channels already, for all channels."""
+    if kernel.shape[0] not in (1, outputs) or kernel.shape[1] not in (1, inputs):
+        wanted, got = f"one kernel, or ({outputs}, {inputs}, lag, y, x)", f"shape {tuple(kernel.shape)}"
+        raise ParameterError(explain("weight", wanted=wanted, got=got, cure="preserve_channels=False"))
+    return kernel.expand(outputs, inputs, -1, -1, -1)
 
 
 def _channels(value: Any, name: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ParameterError(explain(name, wanted="a whole number above 0", got=repr(value), cure=f"{name}=1"))
-    return value
+    return int(value)
 
 
-def _lengths(kernel_size: Sequence[Any] | None) -> tuple[int, int, int]:
+def _lengths(kernel_size: Any) -> tuple[int, int, int]:
     """Lengths in samples of (time, y, x)."""
-    given = kernel_size if np.iterable(kernel_size) else (kernel_size,)
-    given = (1, 1, 1) if kernel_size is None else tuple(given)  # type: ignore[arg-type]
-    if len(given) != 3:
+    given = (1, 1, 1) if kernel_size is None else kernel_size
+    if not isinstance(given, tuple | list) or len(given) != 3:
         raise ParameterError(explain("kernel_size", wanted="(time, y, x)", got=repr(kernel_size), cure="(20, 5, 5)"))
     sampling = Sampling()
     lag, height, width = (

@@ -7,11 +7,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from convis_xr.errors import ParameterError, explain
 from convis_xr.footprint import Footprint
 from convis_xr.kernels.gaussian import gaussian_blur, gaussian_radius
 from convis_xr.layer import Layer
 from convis_xr.parameters import Parameter
 from convis_xr.sampling import Sampling
+
+#: pixels; what is wider has no use, and more likely a wrong unit
+WIDEST = 10_000
 
 
 class Gaussian(Layer):
@@ -60,6 +64,9 @@ def in_pixels(sigma: Tensor, sampling: Sampling, who: str) -> tuple[Tensor, Tens
     if switched_off(sigma):
         return sigma, sigma
     y, x = sampling.need_pixel(who)
+    if not 0 <= float(sigma.detach()) <= WIDEST * min(y, x):  # an optimizer may have taken it anywhere
+        wanted, got = f"a width from 0 to {WIDEST} pixels of {min(y, x):g} deg", f"{float(sigma.detach()):g} deg"
+        raise ParameterError(explain(f"sigma of {who}", wanted=wanted, got=got, cure="a smaller one"))
     return sigma / y, sigma / x
 
 

@@ -130,7 +130,7 @@ class NLSquare(_Affine):
 
     Notes
     -----
-    Input: as of `NLRectifyScale`. Output: in the unit of scale times input, squared.
+    Input: as in `NLRectifyScale`. Output: in the unit of scale times input, squared.
 
     Examples
     --------
@@ -161,7 +161,7 @@ class NLRectifySquare(_Affine):
 
     Notes
     -----
-    Input: as of `NLRectifyScale`. Output: in the unit of scale times input, squared.
+    Input: as in `NLRectifyScale`. Output: in the unit of scale times input, squared.
 
     Examples
     --------

@@ -79,7 +79,9 @@ class RF(Conv3d):
         placement: Any = "center",
     ) -> None:
         super().__init__(in_channels, out_channels, kernel_size, bias)
-        if placement not in ("center", "corner") and not isinstance(placement, tuple | list):
+        if not isinstance(placement, tuple | list) and not (
+            isinstance(placement, str) and placement in ("center", "corner")
+        ):
             wanted = '"center", "corner" or a pair (y, x) of visual angles'
             raise ParameterError(explain("placement", wanted=wanted, got=repr(placement), cure='placement="center"'))
         self.placement = placement

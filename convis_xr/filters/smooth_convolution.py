@@ -58,9 +58,9 @@ class SmoothConv(Layer):
 
     Notes
     -----
-    Input: Tensor (batch, channel, time, y, x) or DataArray in any unit, which is kept. Weight: Parameter (out, in,
-    component, y, x), at first small random numbers from torch's generator. Before the first frame there were zeros,
-    unless ``initial`` says otherwise.
+    Input and output: Tensor (batch, channel, time, y, x) or DataArray in any unit, which is kept. Weight: Parameter
+    (out, in, component, y, x), at first small random numbers from torch's generator. Before the first frame there were
+    zeros, unless ``initial`` says otherwise.
 
     Examples
     --------
@@ -94,9 +94,9 @@ class SmoothConv(Layer):
         self.register_buffer("basis", values)
         count = _whole(n, "n") if values is None else values.shape[0]
         self.tau = _time_constants(tau, count) if values is None else None
-        size = tuple(_whole(length, "kernel_size") for length in kernel_size)
-        if len(size) != 2:
+        if not isinstance(kernel_size, tuple | list) or len(kernel_size) != 2:
             raise ParameterError(explain("kernel_size", wanted="(y, x)", got=repr(kernel_size), cure="(5, 5)"))
+        size = tuple(_whole(length, "kernel_size") for length in kernel_size)
         shape = (_whole(out_channels, "out_channels"), _whole(in_channels, "in_channels"), count, *size)
         spread = 1 / math.sqrt(math.prod(shape[1:]))
         drawn = torch.empty(shape).uniform_(-spread, spread)
@@ -204,12 +204,12 @@ class SmoothConv(Layer):
         """Impulse responses (component, lag), float64."""
         if self.basis is not None:
             check_step(self._basis_step, sampling, "basis")
-            count = self.basis.shape[1] if length is None else sampling.steps(length, "length")
+            count = self.basis.shape[1] if length is None else _lags(length, sampling)
             return torch.nn.functional.pad(self.basis, (0, count - self.basis.shape[1]))
         dt = sampling.need_dt("components")
         order = len(self.tau) - 1  # of the last component, were all time constants the longest
         decayed = lags_needed(float(self.tau.detach().max()) * max(order, 1), order, dt)
-        count = decayed if length is None else sampling.steps(length, "length")
+        count = decayed if length is None else _lags(length, sampling)
         y = torch.zeros(1, 1, count, 1, 1, dtype=torch.float64, device=self.tau.device)
         y[:, :, :1] = 1.0
         responses = []
@@ -224,17 +224,28 @@ class SmoothConv(Layer):
         return self.sampling if self._basis_step is None else Sampling(Quantity(self._basis_step, "s"))
 
 
+def _lags(length: Any, sampling: Sampling) -> int:
+    count = sampling.steps(length, "length")
+    if count < 1:
+        raise ParameterError(explain("length", wanted="at least one lag", got=repr(length), cure='length="100 ms"'))
+    return count
+
+
 def _read_basis(basis: Any) -> Tensor:
     if not isinstance(basis, xr.DataArray) or set(basis.dims) != {dims.COMPONENT, dims.TIME}:
         got = str(basis.dims) if isinstance(basis, xr.DataArray) else type(basis).__name__
         wanted, cure = f"a DataArray ({dims.COMPONENT}, {dims.TIME})", 'kernels.log_splines("200 ms", 6)'
         raise ParameterError(explain("basis", wanted=wanted, got=got, cure=cure))
-    plain = dequantified(basis).transpose(dims.COMPONENT, dims.TIME)
-    return torch.tensor(plain.values, dtype=torch.float64)
+    values = dequantified(basis).transpose(dims.COMPONENT, dims.TIME).values
+    if not values.size or not np.isfinite(values).all():
+        got, cure = f"shape {values.shape}", "a basis without gaps (.fillna)"
+        raise ParameterError(explain("basis", wanted="some finite numbers", got=got, cure=cure))
+    return torch.tensor(values, dtype=torch.float64)
 
 
 def _time_constants(tau: Any, count: int) -> Parameter:
-    values = list(tau) if isinstance(tau, list | tuple) else [tau] * count
+    several = isinstance(tau, list | tuple) or (isinstance(tau, Quantity) and tau.ndim == 1)
+    values = list(tau) if several else [tau] * count
     if len(values) != count:
         raise ParameterError(explain("tau", wanted=f"one or {count}", got=str(len(values)), cure='tau="100 ms"'))
     seconds = np.array([magnitude(value, "time", "tau") for value in values])

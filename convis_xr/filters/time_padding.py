@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,7 +22,7 @@ LOOKING_AHEAD = {"mirror": 0, "reflect": 1, "full_copy": 0, "mean": 0}
 
 
 class TimePadding(Layer):
-    r"""Prepend the last ``length`` frames of the past: ``length + time`` frames come out.
+    r"""Prepend the last ``length`` frames of the past: :math:`y_k = x_{k-\mathrm{length}}`, ``length + time`` frames.
 
     A part of other layers: what follows it and gives valid samples only (a `torch.nn.Conv3d` of ``length + 1`` lags)
     has then one sample for each of the input, and sees no border between chunks.
@@ -75,7 +76,7 @@ class TimePadding(Layer):
 
     def __init__(self, length: Any = 0, mode: Any = "first_frame") -> None:
         super().__init__()
-        if isinstance(mode, str) and not (mode in CAUSAL or mode in LOOKING_AHEAD or _has_digits(mode)):
+        if not (_is_mode(mode) if isinstance(mode, str) else _is_value(mode)):
             wanted = f"a value or one of {', '.join([*CAUSAL, *LOOKING_AHEAD])}"
             raise ParameterError(explain("mode", wanted=wanted, got=repr(mode), cure='mode="first_frame"'))
         steps = Sampling(dt="1 s").steps(length, "length")  # a time or a number of samples, not negative
@@ -127,5 +128,11 @@ class TimePadding(Layer):
         return first if self.mode == "full_copy" else first.flip(2)
 
 
-def _has_digits(text: str) -> bool:
-    return any(letter.isdigit() for letter in text)
+def _is_value(mode: Any) -> bool:
+    """Whether it is one number or quantity; which unit the input wants is known only when it comes."""
+    held = np.asarray(getattr(mode, "magnitude", mode))
+    return held.ndim == 0 and held.dtype.kind in "iuf"
+
+
+def _is_mode(text: str) -> bool:
+    return text in CAUSAL or text in LOOKING_AHEAD or any(letter.isdigit() for letter in text)

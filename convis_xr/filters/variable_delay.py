@@ -95,10 +95,16 @@ class VariableDelay(Delay):
 def _map_of(value: Any) -> Any:
     """The values (y, x) with their unit, row 0 on top."""
     if hasattr(value, "dims"):
-        plain = dequantified(value)
-        if set(plain.dims) == set(dims.SPACE):
-            value = upright(plain.transpose(*dims.SPACE))
-    if np.ndim(getattr(value, "magnitude", value)) != 2 or isinstance(value, str):
+        value = dequantified(value)
+        if set(value.dims) != set(dims.SPACE):
+            wanted, cure = f"a map of dims {dims.SPACE}", ".rename it, or .isel one of the other dims"
+            raise ParameterError(explain("delay", wanted=wanted, got=str(value.dims), cure=cure))
+        value = upright(value.transpose(*dims.SPACE))
+    if (
+        not np.size(getattr(value, "magnitude", value))
+        or np.ndim(getattr(value, "magnitude", value)) != 2
+        or isinstance(value, str)
+    ):
         wanted, cure = "delays (y, x), one for each pixel", "Delay(...) for one delay of the whole frame"
         got = f"shape {tuple(value.shape)}" if hasattr(value, "shape") else repr(value)
         raise ParameterError(explain("delay", wanted=wanted, got=got, cure=cure))

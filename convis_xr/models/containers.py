@@ -10,7 +10,10 @@ from convis_xr.models.parts import given_as
 
 
 class List(Container):
-    """Parts in a list, run one after the other or side by side.
+    r"""Parts in a list, run one after the other or side by side.
+
+    With parts :math:`f_i`, sequential: :math:`y = f_n(\dots f_1(x))`; parallel: :math:`y = C(f_1(x), \dots, f_n(x))`,
+    where :math:`C` joins, adds, averages or multiplies.
 
     Parameters
     ----------
@@ -54,7 +57,9 @@ class List(Container):
 
 
 class Dict(Container):
-    """Parts by name, run one after the other in the order in which they were added, or side by side.
+    r"""Parts by name, run one after the other in the order in which they were added, or side by side.
+
+    :math:`y = f_n(\dots f_1(x))` or :math:`y = C(f_1(x), \dots, f_n(x))`, as in `List`.
 
     Parameters
     ----------
@@ -124,7 +129,7 @@ class Dict(Container):
 
 
 class Sequential(Container):
-    """Parts one after the other: each gets what the one before it gives.
+    r"""Parts one after the other, :math:`y = f_n(\dots f_1(x))`: each gets what the one before it gives.
 
     Parameters
     ----------
@@ -158,7 +163,7 @@ class Sequential(Container):
 
 
 class Parallel(Container):
-    """Parts side by side: all get the same input.
+    r"""Parts side by side, :math:`y = C(f_1(x), \dots, f_n(x))`: all get the same input.
 
     Parameters
     ----------

@@ -137,7 +137,7 @@ class LNFDSNF(LNFDLNF):
 
     Notes
     -----
-    Input, output and parts as of `LNFDLNF`; ``conv2`` has the weights of the sum.
+    Input, output and parts as in `LNFDLNF`; ``conv2`` has the weights of the sum.
 
     Examples
     --------

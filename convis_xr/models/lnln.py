@@ -95,7 +95,16 @@ class LNLN(Layer):
 
 
 class LNLNLN(LNLN):
-    """Three linear-nonlinear stages; all else as in `LNLN`.
+    r"""Three linear-nonlinear stages: :math:`y = N(w_3 * N(w_2 * N(w_1 * x + b_1) + b_2) + b_3)`.
+
+    Parameters
+    ----------
+    kernel_size, population, nonlinearity, in_channels, out_channels, bias, hidden_channels
+        As in `LNLN`.
+
+    Notes
+    -----
+    Input and output as in `LNLN`.
 
     Examples
     --------
@@ -108,7 +117,16 @@ class LNLNLN(LNLN):
 
 
 class LNLNLNLN(LNLN):
-    """Four linear-nonlinear stages; all else as in `LNLN`.
+    r"""Four linear-nonlinear stages: :math:`z_s = N(w_s * z_{s-1} + b_s)`, where :math:`z_0 = x` and :math:`y = z_4`.
+
+    Parameters
+    ----------
+    kernel_size, population, nonlinearity, in_channels, out_channels, bias, hidden_channels
+        As in `LNLN`.
+
+    Notes
+    -----
+    Input and output as in `LNLN`.
 
     Examples
     --------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from convis_xr.errors import ParameterError, explain
@@ -60,8 +60,9 @@ def make_parallel_sequential_model(parts: Sequence[Any], *, combine: Any = "conc
 
 
 def _make(parts: Sequence[Any], mode: str, combine: Any, dim: str | None) -> List:
-    if isinstance(parts, str) or not isinstance(parts, Iterable):
-        raise ParameterError(explain("parts", wanted="a list of parts and lists", got=repr(parts), cure="[part]"))
+    if not isinstance(parts, list | tuple):
+        cure = "[a, [b, c]]"
+        raise ParameterError(explain("parts", wanted="a list of parts and lists", got=repr(parts), cure=cure))
     other = "parallel" if mode == "sequential" else "sequential"
     made = [_make(part, other, combine, dim) if isinstance(part, list) else part for part in parts]
     return List(*made, mode=mode, combine=combine, dim=dim)

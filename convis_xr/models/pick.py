@@ -14,7 +14,7 @@ from convis_xr.sampling import Sampling
 
 
 class Pick(Layer):
-    """A layer with several outputs, of which one is taken: so that another part may follow it.
+    r"""One output of a layer that has several, :math:`y = f(x)_\mathrm{output}`: so that another part may follow it.
 
     Parameters
     ----------
@@ -30,7 +30,8 @@ class Pick(Layer):
 
     Notes
     -----
-    Input and output: those of the layer, in their units.
+    Input: that of the layer, Tensor (batch, channel, time, y, x) or DataArray. Output: the one that was chosen, in its
+    shape and unit.
 
     Examples
     --------

@@ -101,6 +101,8 @@ def _save_npz(target: Path, arrays: Mapping[str, np.ndarray[Any, Any]]) -> None:
 
 
 def _load_npz(source: Path) -> dict[str, Any]:
+    if not zipfile.is_zipfile(source):  # or numpy would advise to trust it
+        raise zipfile.BadZipFile("no zip archive")
     # opened here, since numpy leaves a broken archive open
     with source.open("rb") as file, np.load(file, allow_pickle=False) as archive:
         units = json.loads(str(archive[_UNITS]))

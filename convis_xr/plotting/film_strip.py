@@ -42,6 +42,13 @@ def frames(array: xr.DataArray, *, count: int = 4) -> hv.Layout:
     ------
     ContractError
         There is no space.
+
+    Examples
+    --------
+    >>> import convis_xr as cx
+    >>> noise = cx.stimuli.white_noise("50 ms", 3, dt="1 ms", pixel_size="0.1 deg", seed=0)
+    >>> type(frames(noise, count=2)).__name__
+    'Layout'
     """
     array = dequantified(array)
     if not set(dims.SPACE) <= set(array.dims):

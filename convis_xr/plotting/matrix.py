@@ -35,6 +35,13 @@ def matshow(array: xr.DataArray, *, samples: int = 400) -> hv.Image:
     ------
     ContractError
         There is no time, or nothing but time.
+
+    Examples
+    --------
+    >>> import convis_xr as cx
+    >>> noise = cx.stimuli.white_noise("50 ms", 3, dt="1 ms", pixel_size="0.1 deg", seed=0)
+    >>> type(matshow(noise)).__name__
+    'Image'
     """
     array = dequantified(array)
     others = [str(dim) for dim in array.dims if dim != dims.TIME]

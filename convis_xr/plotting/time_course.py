@@ -41,6 +41,13 @@ def lines(array: xr.DataArray, *, samples: int = 400, examples: int = 3) -> hv.O
     ------
     ContractError
         There is no time.
+
+    Examples
+    --------
+    >>> import convis_xr as cx
+    >>> noise = cx.stimuli.white_noise("50 ms", 3, dt="1 ms", pixel_size="0.1 deg", seed=0)
+    >>> type(lines(noise)).__name__
+    'Overlay'
     """
     array = dequantified(array)
     if dims.TIME not in array.dims:

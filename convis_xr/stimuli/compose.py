@@ -183,7 +183,16 @@ def lead_in(stimulus: xr.DataArray, duration: Any, *, value: Any = None) -> xr.D
 
 
 def lead_out(stimulus: xr.DataArray, duration: Any, *, value: Any = None) -> xr.DataArray:
-    """Grey after a stimulus; arguments as in `lead_in`.
+    """Grey after a stimulus.
+
+    Parameters
+    ----------
+    stimulus, duration, value
+        As in `lead_in`.
+
+    Returns
+    -------
+    DataArray [units]
 
     Examples
     --------

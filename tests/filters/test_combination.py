@@ -88,3 +88,8 @@ def test_what_cannot_be() -> None:
         Diff(dim=None)(x)
     with pytest.raises(cx.ContractError, match="channel: wanted two channels, got 1"):
         Diff("channel")(x[:, :1])
+
+
+def test_a_dimension_is_given_once() -> None:
+    with pytest.raises(cx.ParameterError, match="dim: wanted each dimension once"):
+        Sum(("x", "x"))

@@ -188,3 +188,45 @@ def test_before_the_first_frame() -> None:
     conv.clear_state()
     conv.initial = "2 Hz"
     assert conv(stimulus)[0, 0, 0] == 7
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        (np.ones(0), "1 to 5 axes, none of them empty"),
+        (np.ones(3) * 1j, "real numbers, got complex128"),
+        (torch.ones(3) * 1j, "real numbers"),
+        ("sharp", "real numbers"),
+        (xr.DataArray(np.ones((3, 2)), dims=("time", "depth")), "dims among .* got {'time': 3, 'depth': 2}"),
+        (film()[:0], "none of them empty"),
+    ],
+)
+@pytest.mark.parametrize("layer", [cx.filters.RF, cx.filters.Conv3d])
+def test_what_is_no_weight(layer: type[cx.filters.Conv3d], weight: object, message: str) -> None:
+    made = layer(1, (2, 1, 1))
+    before = made.weight.detach().clone()
+    with pytest.raises(cx.ParameterError, match=f"weight: wanted .*{message}"):
+        made.set_weight(weight)
+    assert torch.equal(made.weight, before)
+
+
+def test_one_kernel_for_all_channels_or_as_many_as_there_are() -> None:
+    conv = cx.filters.Conv3d(2, 3, (1, 1, 1))
+    conv.set_weight(np.ones(4), preserve_channels=True)
+    assert conv.weight.shape == (3, 2, 4, 1, 1)
+    with pytest.raises(cx.ParameterError, match=r"weight: wanted one kernel, or \(3, 2, lag, y, x\), got shape \(2, 2"):
+        conv.set_weight(np.ones((2, 2, 1, 1, 1)), preserve_channels=True)
+
+
+def test_channels_may_be_numbers_of_numpy() -> None:
+    assert cx.filters.Conv3d(np.int64(2), np.int64(3), (1, 1, 1)).weight.shape == (3, 2, 1, 1, 1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [5, (5,), (5, 5, 5), "0.5 deg"])
+def test_wrong_sizes_in_space(size: object) -> None:
+    with pytest.raises(cx.ParameterError, match=r"kernel_size: wanted \(y, x\)"):
+        cx.filters.Conv2d(kernel_size=size)  # type: ignore[arg-type]
+    with pytest.raises(cx.ParameterError, match=r"kernel_size: wanted \(y, x\)"):
+        cx.filters.SmoothConv(kernel_size=size)  # type: ignore[arg-type]
+    with pytest.raises(cx.ParameterError, match=r"kernel_size: wanted \(time, y, x\)"):
+        cx.filters.Conv3d(1, 1, size if size != (5, 5, 5) else 5)  # type: ignore[arg-type]

@@ -151,3 +151,11 @@ def test_an_optimizer_that_goes_too_far_is_told(out: float) -> None:
     layer.delay.data[1, 1] = out
     with pytest.raises(cx.ParameterError, match=r"delay: wanted delays from 0 to 0.008 \[s\]"):
         layer(film())
+
+
+def test_a_map_has_the_dims_y_and_x() -> None:
+    labelled = xr.DataArray(np.ones((3, 4)), dims=("y", "depth"), attrs={"units": "ms"})
+    with pytest.raises(cx.ParameterError, match=r"delay: wanted a map of dims \('y', 'x'\), got \('y', 'depth'\)"):
+        VariableDelay(labelled)
+    with pytest.raises(cx.ParameterError, match=r"delay: wanted delays \(y, x\), .* got shape \(0, 0\)"):
+        VariableDelay(cx.units.Quantity(np.zeros((0, 0)), "ms"))

@@ -35,3 +35,8 @@ def test_no_width_is_the_identity_and_needs_no_pixel_size() -> None:
     np.testing.assert_array_equal(cx.filters.Gaussian("0 deg")(trace), trace)
     with pytest.raises(cx.ContractError, match="Gaussian: wanted a pixel size"):
         cx.filters.Gaussian("0.1 deg")(trace)
+
+
+def test_a_width_beyond_reason_is_refused() -> None:
+    with pytest.raises(cx.ParameterError, match=r"sigma of Gaussian: wanted a width from 0 to 10000 pixels of"):
+        cx.filters.Gaussian("2000 deg")(spot())

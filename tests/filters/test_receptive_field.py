@@ -121,3 +121,9 @@ def test_what_cannot_be() -> None:
         RF(placement=("0.1 deg",))
     with pytest.raises(cx.ContractError, match="a pixel size"):
         RF(placement=("0.1 deg", "0 deg"))(torch.zeros(1, 1, 2, 5, 5))
+
+
+@pytest.mark.parametrize("placement", [None, "middle", 3, np.zeros(2), cx.units.Quantity(np.zeros(2), "deg")])
+def test_what_is_no_placement(placement: object) -> None:
+    with pytest.raises(cx.ParameterError, match='placement: wanted "center", "corner" or a pair'):
+        RF(placement=placement)

@@ -141,3 +141,19 @@ def test_what_cannot_be() -> None:
             make()
     with pytest.raises(cx.ParameterError, match="channel: wanted 2"):
         chain()(film(3))
+
+
+def test_a_basis_has_numbers_and_components_have_lags() -> None:
+    basis = log_splines(12, 3, dt="1 ms")
+    with pytest.raises(cx.ParameterError, match="basis: wanted some finite numbers"):
+        SmoothConv(basis=basis.where(basis.component > 0))
+    with pytest.raises(cx.ParameterError, match="basis: wanted some finite numbers"):
+        SmoothConv(basis=basis[:0])
+    for layer in (SmoothConv(basis=basis), SmoothConv(2, "1 ms")):
+        with pytest.raises(cx.ParameterError, match="length: wanted at least one lag, got 0"):
+            layer.components(0, dt="1 ms")
+
+
+def test_time_constants_may_be_one_quantity() -> None:
+    layer = SmoothConv(2, cx.units.Quantity(np.array([1.0, 3.0]), "ms"))
+    assert layer.tau.tolist() == [0.001, 0.003]

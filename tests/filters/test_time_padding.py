@@ -98,3 +98,14 @@ def test_what_cannot_be() -> None:
     layer.length = 3
     with pytest.raises(cx.ContractError, match="length: wanted 3 frames of the past, got 2"):
         layer(X)
+
+
+@pytest.mark.parametrize("mode", [None, [1.0], True, np.zeros(3)])
+def test_what_is_neither_a_mode_nor_a_value(mode: object) -> None:
+    with pytest.raises(cx.ParameterError, match="mode: wanted a value or one of first_frame"):
+        TimePadding(3, mode)
+
+
+@pytest.mark.parametrize("mode", [2, 2.0, np.float32(2), "2", cx.units.Quantity(2, "")])
+def test_values_may_be_numbers_or_quantities(mode: object) -> None:
+    assert TimePadding(1, mode)(X)[0, 0, 0, 0, 0] == 2.0

@@ -32,7 +32,7 @@ def test_parallel_on_the_outside() -> None:
     np.testing.assert_allclose(made, np.stack([a(film), c(second), d(second)]), rtol=1e-12)
 
 
-@pytest.mark.parametrize("parts", ["relu", cx.filters.LowPass(), None])
+@pytest.mark.parametrize("parts", ["relu", cx.filters.LowPass(), None, 3])
 def test_what_is_no_list_is_refused(parts: object) -> None:
     for make in (cx.models.make_sequential_parallel_model, cx.models.make_parallel_sequential_model):
         with pytest.raises(cx.ParameterError, match="parts: wanted a list of parts and lists"):

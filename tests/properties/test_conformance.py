@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 import convis_xr as cx
 from convis_xr.context import InputInfo
+from convis_xr.random_layer import RandomLayer
 from tests.properties.cases import filters, models, retina, spiking
 from tests.properties.cases.case import STEPS, Case, arrays_of
 
@@ -227,6 +228,27 @@ def test_labels_and_units_come_back(case: Case) -> None:
 
 
 @every_case
+def test_output_is_the_same_quantity_in_whatever_unit_the_input_is(case: Case) -> None:
+    """What says that it has a unit has it: in V and in mV the same comes out."""
+    if case.layer().units_in is not None:
+        pytest.skip("counts in a unit of its own")
+    film = case.film(dtype="float64")
+    made = []
+    for times, unit in ((1, "V"), (1000, "mV")):
+        valid_range = (times * case.least, times * case.most)
+        layer = case.layer()
+        scale = {"units": unit, "valid_range": valid_range}
+        result = layer(*((data * times).assign_attrs(scale) for data in case.inputs_of(film)))
+        arrays = {"response": result} if isinstance(result, xr.DataArray) else dict(result.data_vars)
+        made.append({name: (array.values, array.attrs["units"]) for name, array in arrays.items()})
+    for name, (wanted, unit) in made[0].items():
+        values, other = made[1][name]
+        times = cx.units.factor(other, unit, "output")
+        if unit != other and not case.counts:  # where it does not follow, weights have a unit that they do not tell
+            np.testing.assert_allclose(values * times, wanted, rtol=1e-9, atol=1e-12, err_msg=str(name))
+
+
+@every_case
 def test_input_is_read_in_its_own_unit(case: Case) -> None:
     layer, stimulus = case.layer(), case.film(dtype="float64")
     if layer.units_in is None:
@@ -312,7 +334,9 @@ def test_everything_that_a_layer_holds_moves_with_it(case: Case) -> None:
     case.respond(layer, case.film())
     assert layer.to("meta") is layer
     held = {**dict(layer.named_parameters()), **dict(layer.named_buffers()), **layer.get_state()}
-    assert {value.device.type for value in held.values()} <= {"meta"}
+    for path, module in layer.named_modules():
+        held |= {f"{path}.{name}": value for name, value in vars(module).items() if isinstance(value, torch.Tensor)}
+    assert [path for path, value in held.items() if value.device.type != "meta"] == []
 
 
 @every_case
@@ -332,6 +356,17 @@ def test_the_same_seed_gives_the_same_numbers(case: Case) -> None:
     if case.inputs == 1:
         one, same = (arrays_of(cx.run(case.layer(), case.film(), seed=4, progress=False)) for _ in range(2))
         np.testing.assert_equal(one, same)
+
+
+@every_case
+def test_what_is_random_differs_between_seeds_and_trials(case: Case) -> None:
+    if case.noiseless or not any(isinstance(part, RandomLayer) for part in case.layer().modules()):
+        pytest.skip("draws nothing")
+    one, other = (arrays_of(cx.run(case.layer(), case.film(), seed=seed, progress=False)) for seed in (4, 5))
+    trials = arrays_of(cx.run(case.layer(), case.film(), seed=4, repeats=2, progress=False))
+    for name, value in one.items():
+        assert not np.array_equal(value, other[name]), name
+        assert not np.array_equal(trials[name][0], trials[name][1]), name
 
 
 @every_case

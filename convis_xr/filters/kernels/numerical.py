@@ -129,7 +129,7 @@ def five_axes(kernel: Any) -> Tensor:
     torch.Size([1, 1, 20, 1, 1])
     """
     plain = dequantified(kernel) if hasattr(kernel, "dims") else kernel
-    return convolution.five_axes(plain, torch.empty(0))
+    return convolution.five_axes(plain, torch.empty(1, 1, 1, 1, 1))
 
 
 def sum_kernels(*kernels: xr.DataArray) -> xr.DataArray:
@@ -161,6 +161,10 @@ def sum_kernels(*kernels: xr.DataArray) -> xr.DataArray:
     """
     if not kernels:
         raise ContractError(explain("kernels", wanted="at least one", got="none", cure="sum_kernels(a, b)"))
+    for kernel in kernels:
+        if not isinstance(kernel, xr.DataArray) or not kernel.size:
+            got, cure = type(kernel).__name__, "kernels of cx.stimuli.kernels or cx.filters.kernels"
+            raise ContractError(explain("kernels", wanted="labelled ones that are not empty", got=got, cure=cure))
     names = [dim for dim in dims.STIMULUS if dim in kernels[0].dims]
     plain = [upright(dequantified(kernel)) for kernel in kernels]
     total, steps = plain[0].transpose(*names), Sampling.of(plain[0])

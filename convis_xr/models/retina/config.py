@@ -13,7 +13,25 @@ from convis_xr.models.retina.reading import reading
 
 @dataclass(frozen=True)
 class OPLConfig:
-    """Outer plexiform layer."""
+    """Outer plexiform layer, see `OPL`.
+
+    Parameters
+    ----------
+    center_sigma, surround_sigma : quantity [visual angle]
+        Widths of centre and surround.
+    center_tau, surround_tau : quantity [time]
+        Their time constants.
+    center_n : int
+        Order of the centre's gamma cascade.
+    undershoot_weight, undershoot_tau : float, quantity [time]
+        Of the partial high-pass of the centre.
+    surround_weight : float
+        What part of the surround is taken from the centre.
+    amplification : float
+        Is divided by the range of the input.
+    leaky_heat_equation : bool
+        VirtualRetina's low-passes that blur what they hold at every step; the paper's convention has none of it.
+    """
 
     center_sigma: str = "0.05 deg"
     center_tau: str = "10 ms"
@@ -23,15 +41,25 @@ class OPLConfig:
     surround_sigma: str = "0.15 deg"
     surround_tau: str = "4 ms"
     surround_weight: float = 1.0
-    #: is divided by the range of the input
     amplification: float = 10.0
-    #: VirtualRetina's low-passes that blur what they hold at every step; the paper's convention has none of it
     leaky_heat_equation: bool = True
 
 
 @dataclass(frozen=True)
 class BipolarConfig:
-    """Bipolar cells and their contrast gain control."""
+    """Bipolar cells and their contrast gain control, see `Bipolar`.
+
+    Parameters
+    ----------
+    input_amplification, g_leak : quantity [Hz]
+        Of the input, and the leak at rest.
+    adaptation_sigma : quantity [visual angle]
+        Width over which the adaptation pools.
+    adaptation_tau : quantity [time]
+        Its time constant.
+    adaptation_gain : quantity [Hz]
+        Its strength; 0 Hz: no gain control.
+    """
 
     input_amplification: str = "50 Hz"
     g_leak: str = "50 Hz"
@@ -42,7 +70,19 @@ class BipolarConfig:
 
 @dataclass(frozen=True)
 class SpikesConfig:
-    """Spiking of ganglion cells."""
+    """Spiking of ganglion cells, see `spiking.NoisyLIF`.
+
+    Parameters
+    ----------
+    g_leak : quantity [Hz]
+        Leak of the membrane.
+    noise : float
+        Standard deviation of the membrane without threshold; the threshold is 1.
+    refractory_mean, refractory_sd : quantity [time]
+        Of the time after a spike in which there is none.
+    random_init : bool
+        Whether membranes start uniform in [0, 1), not at 0.
+    """
 
     g_leak: str = "50 Hz"
     noise: float = 0.1
@@ -53,7 +93,29 @@ class SpikesConfig:
 
 @dataclass(frozen=True)
 class GanglionConfig:
-    """One layer of ganglion cells; ``sign`` is +1 for ON, -1 for OFF."""
+    """One layer of ganglion cells, see `Ganglion`.
+
+    Parameters
+    ----------
+    name : str
+        What its outputs are called.
+    sign : int
+        +1 for ON, -1 for OFF.
+    transient_tau, transient_weight : quantity [time], float
+        Of the partial high-pass.
+    threshold : float
+        Where the current begins to grow linearly.
+    baseline, slope : quantity [Hz]
+        The current there, and what it grows by.
+    pooling_sigma : quantity [visual angle]
+        Width over which the current is pooled.
+    spikes : SpikesConfig or None
+        None: the layer gives its current.
+    cells : SquareArray, CircularArray or None
+        Where the cells sit; None: one at every pixel.
+    enabled : bool
+        A layer that is switched off is kept as data, and a model does without it.
+    """
 
     name: str
     sign: int = 1
@@ -63,17 +125,30 @@ class GanglionConfig:
     baseline: str = "37 Hz"
     slope: str = "100 Hz"
     pooling_sigma: str = "0 deg"
-    #: None: the layer gives its current
     spikes: SpikesConfig | None = field(default_factory=SpikesConfig)
-    #: where the cells sit; None: one at every pixel
     cells: SquareArray | CircularArray | None = None
-    #: a layer that is switched off is kept as data, and a model does without it
     enabled: bool = True
 
 
 @dataclass(frozen=True)
 class MicrosaccadesConfig:
-    """VirtualRetina's basic generator of microsaccades: kept as data, a retina does not move its eye."""
+    """VirtualRetina's basic generator of microsaccades: kept as data, a retina does not move its eye.
+
+    For eye movements of a stimulus see `stimuli.eye_movements`.
+
+    Parameters
+    ----------
+    period_mean, period_sd : quantity [time]
+        From one microsaccade to the next.
+    amplitude_mean, amplitude_sd : quantity [visual angle]
+        How far they go.
+    duration_mean, duration_sd : quantity [time]
+        How long they take.
+    angular_noise : float
+        Spread of the direction around the way back, in units of pi radians.
+    time_step, pixels_per_degree : str or None
+        Scales of the generator.
+    """
 
     period_mean: str = "0.2 s"
     period_sd: str = "0 s"
@@ -81,7 +156,6 @@ class MicrosaccadesConfig:
     amplitude_sd: str = "0.1 deg"
     duration_mean: str = "25 ms"
     duration_sd: str = "5 ms"
-    #: spread of the direction around the way back, in units of pi radians
     angular_noise: float = 0.3
     time_step: str | None = None
     pixels_per_degree: str | None = None
@@ -112,6 +186,8 @@ class RetinaConfig:
         retina warns.
     microsaccades : MicrosaccadesConfig or None
         Kept as data.
+    spelled_out : frozenset of str or None
+        What the file that this was read from spells out, as dotted paths; so it can be written as it was.
 
     Examples
     --------
@@ -126,15 +202,12 @@ class RetinaConfig:
     opl: OPLConfig | None = field(default_factory=OPLConfig)
     bipolar: BipolarConfig | None = field(default_factory=BipolarConfig)
     ganglion: tuple[GanglionConfig, ...] = ()
-    #: range of the input that the amplification refers to, in the stimulus' own units; None: taken from the stimulus
     input_range: float | None = None
-    #: where the numbers come from
     source: str = ""
     log_polar: LogPolar | None = None
     time_step: str | None = None
     pixels_per_degree: str | None = None
     microsaccades: MicrosaccadesConfig | None = None
-    #: what the file that this was read from spells out, as dotted paths; so it can be written as it was
     spelled_out: frozenset[str] | None = field(default=None, repr=False)
 
     @reading

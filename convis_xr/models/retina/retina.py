@@ -38,7 +38,12 @@ class Retina(Layer):
     r"""The retina of Wohrer & Kornprobst (2009, J Comput Neurosci 26:219), from light to spikes.
 
     Light passes the outer plexiform layer (`OPL`), bipolar cells with contrast gain control (`Bipolar`), and any
-    number of ganglion cell layers (`Ganglion`).
+    number of ganglion cell layers (`Ganglion`):
+
+    .. math::
+        I &= \lambda\,(C - w S), \quad C = T_{w_U,\tau_U} * E_{n,\tau_C} * G_C * L, \quad S = E_{\tau_S} * G_S * C \\
+        \dot V &= A I - (g_0 + G_A * E_{\tau_A} * \lambda_A V^2)\, V \\
+        J &= G_p * N(\pm\, T_{w,\tau} * V), \quad \dot v = J + \mathrm{noise} - g_L v, \text{ a spike where } v = 1
 
     Parameters
     ----------

@@ -64,3 +64,11 @@ def test_what_cannot_be_added() -> None:
             kernels.sum_kernels(short, other)
     with pytest.raises(cx.ContractError, match="kernels: wanted at least one"):
         kernels.sum_kernels()
+
+
+def test_what_is_no_kernel() -> None:
+    with pytest.raises(cx.ContractError, match="kernels: wanted labelled ones that are not empty, got ndarray"):
+        kernels.sum_kernels(np.ones(3))  # type: ignore[arg-type]
+    with pytest.raises(cx.ParameterError, match="weight: wanted real numbers"):
+        kernels.five_axes("sharp")
+    assert kernels.five_axes(3.0).tolist() == [[[[[3.0]]]]]

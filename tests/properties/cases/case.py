@@ -44,6 +44,10 @@ class Case:
         Single precision stays close to double precision: not where thresholds make whole numbers of it.
     part : type, optional
         The public layer that this model shows, where it can only be a part of one.
+    noiseless : bool
+        Nothing is drawn, though it could be.
+    counts : bool
+        Has bare numbers in it that count in whatever unit the input has.
     """
 
     name: str
@@ -58,6 +62,8 @@ class Case:
     smooth: bool = True
     close: bool = True
     part: type | None = None
+    noiseless: bool = False
+    counts: bool = False
 
     def __str__(self) -> str:
         return self.name

@@ -60,6 +60,6 @@ CASES = [
     Case("Sum of three", lambda: cx.filters.Sum(), inputs=3),
     Case("Sum over space and channels", lambda: cx.filters.Sum(("channel", "y", "x")), inputs=2, rounding=True),
     Case("TimePadding", Padded, rounding=True, part=cx.filters.TimePadding),
-    Case("TimePadding, a value", lambda: Padded(0.25), rounding=True, part=cx.filters.TimePadding),
+    Case("TimePadding, a value", lambda: Padded(0.25), rounding=True, part=cx.filters.TimePadding, counts=True),
     Case("VariableDelay", lambda: cx.filters.VariableDelay(DELAYS, max_delay="12 ms")),
 ]

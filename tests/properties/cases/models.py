@@ -97,6 +97,7 @@ CASES = [
         "List, parallel",
         lambda: cx.models.List(cx.filters.LowPass("7 ms"), "softplus", mode="parallel", combine="product"),
         rounding=True,  # exponentials of torch depend on the place in a vector
+        counts=True,
     ),
     Case(
         "Dict, a Dataset of named outputs",
@@ -120,7 +121,7 @@ CASES = [
         smooth=False,
         close=False,
     ),
-    Case("Sequential after a stage of the retina", _film_to_cells, rounding=True, close=False),
+    Case("Sequential after a stage of the retina", _film_to_cells, rounding=True, close=False, noiseless=True),
     Case("Pick", lambda: cx.models.Pick(cx.models.Retina("primate", spikes=False), "magno_on_current")),
     # plain torch modules compute in their own precision
     Case("a user's own", Stack, rounding=True, smooth=False, close=False),
