@@ -45,6 +45,12 @@ def test_no_such_file(name: str, error: type[Exception], tmp_path: Path) -> None
         cx.models.Retina.from_config(tmp_path / name)
 
 
+@pytest.mark.parametrize("config", [None, {"opl": 1}, 3])
+def test_what_is_no_file_and_no_configuration_is_refused(config: object) -> None:
+    with pytest.raises(cx.ParameterError, match=r"config: wanted a path, or a RetinaConfig, got (NoneType|dict|int)"):
+        cx.models.Retina.from_config(config)  # type: ignore[arg-type]
+
+
 def test_the_convention_is_handed_on() -> None:
     with pytest.raises(cx.ParameterError, match="convention"):
         cx.models.Retina.from_config(CAT, convention="other")
