@@ -81,8 +81,8 @@ def _span(array: xr.DataArray, name: str, part: Any) -> tuple[int, int]:
         return 0, size
     bare = [is_bare(end) for end in ends]
     if all(bare):
-        first = 0 if part.start is None else whole(part.start, argument)
-        last = size if part.stop is None else whole(part.stop, argument)
+        first = 0 if part.start is None else whole(part.start, argument, "angle")
+        last = size if part.stop is None else whole(part.stop, argument, "angle")
         extent = f"{size} pixels"
     elif any(bare):
         cure = "two indices, or two angles"
