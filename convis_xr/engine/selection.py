@@ -81,8 +81,8 @@ def _span(array: xr.DataArray, name: str, part: Any) -> tuple[int, int]:
         return 0, size
     bare = [is_bare(end) for end in ends]
     if all(bare):
-        first = 0 if part.start is None else whole(part.start, argument)
-        last = size if part.stop is None else whole(part.stop, argument)
+        first = 0 if part.start is None else whole(part.start, argument, "angle")
+        last = size if part.stop is None else whole(part.stop, argument, "angle")
         extent = f"{size} pixels"
     elif any(bare):
         cure = "two indices, or two angles"
@@ -125,6 +125,8 @@ def _cells(array: xr.DataArray, cells: Any) -> Pixels | Numbers:
     placed = _placed(cells)
     if placed is not None:
         return _nearest(array, placed, frame)
+    if isinstance(cells, xr.DataArray) and set(cells.dims) == set(dims.SPACE):
+        cells = cells.transpose(*dims.SPACE)
     values = _plain(cells)
     if values.size == 0:
         raise ContractError(explain("cells", wanted=_CELLS, got="none", cure="cells=[(3, 5)]"))
@@ -141,6 +143,8 @@ def _cells(array: xr.DataArray, cells: Any) -> Pixels | Numbers:
 
 def _placed(cells: Any) -> Floats | None:
     """Positions (cell, (y, x)) in degrees, where that is what came."""
+    if isinstance(cells, xr.DataArray) and cells.dtype.kind == "b":
+        return None  # a mask, whatever unit it has kept of what it was made of
     if isinstance(cells, xr.Dataset | xr.DataArray):
         cells = dequantified(cells)
         both = [cells[name] for name in dims.SPACE if name in cells.coords or name in getattr(cells, "data_vars", ())]

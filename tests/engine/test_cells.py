@@ -102,7 +102,8 @@ def test_how_cells_are_told(whole: xr.Dataset, tell: Any) -> None:
 def test_a_mask_over_the_frame(whole: xr.Dataset) -> None:
     mask = np.zeros((HEIGHT, WIDTH), bool)
     mask[[1, 4], [2, 7]] = True
-    for given_mask in (mask, xr.DataArray(mask, dims=("y", "x"))):
+    labelled = xr.DataArray(mask, dims=("y", "x"), attrs={"units": "count"})  # as `counts > 5` keeps it
+    for given_mask in (mask, labelled, labelled.transpose("x", "y")):
         made = cx.run(Cells(), shown(), outputs=BOTH, cells=given_mask)
         xr.testing.assert_equal(made, at(whole, [(1, 2), (4, 7)]))
 
@@ -259,8 +260,9 @@ def test_an_array_too_sparse_for_the_frame_leaves_a_cell_at_every_pixel(
 def test_a_mask_of_cells(mosaic: tuple[cx.Layer, xr.Dataset]) -> None:
     model, full = mosaic
     mask = full.x > 0
-    made = cx.run(model, shown(), outputs=list(full), cells=mask.values)
-    xr.testing.assert_equal(made, full.isel(cell=mask.values))
+    for given_mask in (mask, mask.values):
+        made = cx.run(model, shown(), outputs=list(full), cells=given_mask)
+        xr.testing.assert_equal(made, full.isel(cell=mask.values))
 
 
 @given(top=st.integers(0, 4), left=st.integers(0, 7), height=st.integers(2, 5), width=st.integers(2, 5))

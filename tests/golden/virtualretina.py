@@ -13,12 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 import xarray as xr
 
 import convis_xr as cx
-from convis_xr.kernels.held_noise import held_noise_lif_times
-from convis_xr.kernels.virtualretina import late
 from convis_xr.models.retina import BipolarConfig, GanglionConfig, OPLConfig, RetinaConfig, SpikesConfig
 from tests.agreement import relative
 
@@ -147,19 +144,15 @@ def at_cells(golden: Golden, values: np.ndarray) -> np.ndarray:
     return values[:, rows, columns]
 
 
-def spike_times(golden: Golden, name: str, currents: np.ndarray) -> list[np.ndarray]:
-    """Exact spike times of one layer [s] for every cell, from currents (time, cell)."""
-    layer = next(layer for layer in golden.config.ganglion if layer.name == name)
-    dt, parameters = golden.parameters["step"], golden.parameters["ganglion"][int(layer.name[1:])]
-    current = torch.from_numpy(np.ascontiguousarray(currents)).double()[None, None, :, None, :]
-    start = torch.zeros_like(current[:, :, 0])
-    drive, _ = late(current, start)
-    _, _, events = held_noise_lif_times(
-        drive, (start, start), g_leak=parameters["g_L"], noise=0.0, refractory_mean=parameters["refr"],
-        refractory_sd=0.0, dt=dt, key=(0, 0),
-    )  # fmt: skip
-    times = events.step.double() * dt + events.offset
-    return [np.sort(times[events.cell == cell].numpy()) for cell in range(currents.shape[1])]
+def spike_times(golden: Golden) -> dict[tuple[str, int], np.ndarray]:
+    """Exact spike times [s] of every layer and cell."""
+    retina = cx.models.Retina(golden.config, "virtualretina")
+    made = {}
+    for layer in retina.ganglion_names:
+        name = f"{layer}_times"
+        events = cx.run(retina, golden.film, outputs=[name], cells=golden.cells, progress=False)[name]
+        made |= {(layer, cell): np.sort(events.values[events.cell == cell]) for cell in range(len(golden.cells))}
+    return made
 
 
 def table() -> Iterator[str]:
@@ -175,11 +168,8 @@ def table() -> Iterator[str]:
             kind = stage.split("_")[-1]
             worst = max(relative(*pair) for pair in golden.pairs(stage, made[stage].values))
             errors[kind] = max(errors[kind], worst)
-        times = {
-            layer.name: spike_times(golden, layer.name, at_cells(golden, made[f"{layer.name}_current"].values))
-            for layer in golden.config.ganglion
-        }
-        late_by = max(np.abs(times[layer][cell] - wanted).max() for (layer, cell), wanted in golden.spikes.items())
+        times = spike_times(golden)
+        late_by = max(np.abs(times[key] - wanted).max() for key, wanted in golden.spikes.items())
         count = sum(len(wanted) for wanted in golden.spikes.values())
         yield f"| {name} | {' | '.join(f'{errors[stage]:.1e}' for stage in stages)} | {count} | {late_by:.1e} |"
 

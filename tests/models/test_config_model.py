@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
 
 import convis_xr as cx
@@ -43,6 +44,12 @@ def test_json_and_objects_too(tmp_path: Path) -> None:
 def test_no_such_file(name: str, error: type[Exception], tmp_path: Path) -> None:
     with pytest.raises(error, match=name):
         cx.models.Retina.from_config(tmp_path / name)
+
+
+@pytest.mark.parametrize("config", [None, {"opl": 1}, 3])
+def test_what_is_no_file_and_no_configuration_is_refused(config: object) -> None:
+    with pytest.raises(cx.ParameterError, match=r"config: wanted a path, or a RetinaConfig, got (NoneType|dict|int)"):
+        cx.models.Retina.from_config(config)  # type: ignore[arg-type]
 
 
 def test_the_convention_is_handed_on() -> None:
@@ -190,3 +197,15 @@ def test_load_config_leaves_out_what_is_not_enabled() -> None:
     retina = cx.models.Retina(config)
     retina.load_config(config)
     assert float(retina.parvo_on.transient_tau) == 0.007
+
+
+@pytest.mark.parametrize("suffix", ["xml", "json"])
+def test_a_fitted_value_keeps_its_digits_in_a_file(suffix: str, tmp_path: Path) -> None:
+    retina = cx.models.Retina("cat_x")
+    tau = 0.008123456789012346
+    with torch.no_grad():
+        retina.bipolar.adaptation_tau.fill_(tau)  # type: ignore[union-attr]
+    config = retina.to_config()
+    getattr(config, f"write_{suffix}")(tmp_path / f"fitted.{suffix}")
+    again = cx.models.Retina.from_config(tmp_path / f"fitted.{suffix}")
+    assert float(again.bipolar.adaptation_tau) == pytest.approx(tau, rel=4e-16, abs=0)  # type: ignore[union-attr]

@@ -379,3 +379,15 @@ def test_blocks_within_a_chunk_do_not_show(threads: int, outputs: list[str] | No
     xr.testing.assert_identical(got.drop_attrs(), wanted.drop_attrs())
     for path, value in wanted.convis.state.items():
         assert torch.equal(got.convis.state[path], value), path
+
+
+@pytest.mark.parametrize("convention", ["paper", "virtualretina"])
+def test_a_sign_of_0_is_refused(convention: str) -> None:
+    """A cell that is neither ON nor OFF would give its rest, whatever is shown."""
+    with pytest.raises(cx.ParameterError, match=r"blind.sign: wanted 1 \(ON\) or -1 \(OFF\), got 0"):
+        cx.models.Retina(cx.RetinaConfig(ganglion=(GanglionConfig("blind", sign=0),)), convention)
+    retina = cx.models.Retina(convention=convention, input_range=1.0)
+    retina.parvo_on.sign = 0
+    grey = cx.as_stimulus(np.full((3, 4, 4), 0.5), dt="1 ms", pixel_size="0.1 deg", units="1")
+    with pytest.raises(cx.ParameterError, match=r"parvo_on.sign: wanted 1 \(ON\) or -1 \(OFF\), got 0"):
+        retina(grey)

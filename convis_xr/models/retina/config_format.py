@@ -81,9 +81,10 @@ class Attribute:
         if NUMBER.fullmatch(text):
             return parse_number(text)
         number = magnitude(value, self.dimension, self.name)
-        # 23 ms are 0.023 s, not 0.023000000000000003 s
+        # 9 ms are 0.009 s, not 0.009000000000000001 s; but a fitted value keeps all its digits
         exact = unit_of(value, self.name) == DIMENSIONS[self.dimension].unit
-        return number if exact else float(f"{number:.15g}")
+        rounded = float(f"{number:.15g}")
+        return rounded if not exact and math.isclose(rounded, number, rel_tol=4e-16) else number
 
     def quantity(self, value: Any) -> Any:
         """What a field holds as a quantity in the unit of the name; plain where there is none."""

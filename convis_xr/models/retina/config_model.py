@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,14 +36,20 @@ _SPIKES = ("g_leak", "noise", "refractory_mean", "refractory_sd")
 _SAME = 2e-3
 
 
-def config_in(path: Path) -> RetinaConfig:
+def config_in(file: str | Path) -> RetinaConfig:
     """The configuration in a file, by its suffix.
 
     Raises
     ------
     FileNotFoundError, FormatError
         None, or neither .xml nor .json.
+    ParameterError
+        No path at all.
     """
+    if not isinstance(file, str | PathLike):
+        wanted, cure = "a path, or a RetinaConfig", '"retina.xml"'
+        raise ParameterError(explain("config", wanted=wanted, got=type(file).__name__, cure=cure))
+    path = Path(file)
     readers = {".xml": RetinaConfig.read_xml, ".json": RetinaConfig.read_json}
     reader = readers.get(path.suffix.lower())
     if reader is None:

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from convis_xr import dims
 from convis_xr.context import running
+from convis_xr.errors import ParameterError, explain
 from convis_xr.events import Events
 from convis_xr.filters.gaussian import in_pixels, radius
 from convis_xr.footprint import Footprint
@@ -18,6 +19,7 @@ from convis_xr.kernels.gaussian import gaussian_blur
 from convis_xr.kernels.lif import cells_of
 from convis_xr.kernels.nonlinearity import ganglion_nonlinearity
 from convis_xr.kernels.recursion import partial_high_pass
+from convis_xr.kernels.scalars import number
 from convis_xr.layer import Layer
 from convis_xr.models.retina.cells import LogPolar
 from convis_xr.models.retina.config import GanglionConfig, SpikesConfig
@@ -116,6 +118,7 @@ class Ganglion(Layer):
             source=_SOURCE,
             label="pooling_sigma",
         )
+        self.check_sign()
         self.low_pass = State(doc="low-pass of the potential")
         self.spikes = self._cell(config.spikes, seed) if spikes and config.spikes is not None else None
 
@@ -156,6 +159,7 @@ class Ganglion(Layer):
         self, x: Tensor, wanted: Collection[str], selection: Selection | None = None
     ) -> dict[str, Tensor | Events]:
         """Those of `STAGES` that are wanted, of the cells that are selected."""
+        self.check_sign()
         patch = self.patch(x, selection, radius(self.pooling_sigma, self.sampling, "Ganglion"))
         x = patch.enter(x)
         at_once = tuple(wanted) == ("spikes",) and patch.keeps_all and float(self.pooling_sigma) == 0
@@ -171,6 +175,12 @@ class Ganglion(Layer):
             pooled = patch.leave(gaussian_blur(current, in_pixels(self.pooling_sigma, self.sampling, "Ganglion")))
             made |= {"current": pooled} | self.fired(pooled, wanted, patch.cells)
         return {stage: made[stage] for stage in wanted}
+
+    def check_sign(self) -> None:
+        """Raise where cells are neither ON nor OFF: bounds alone let 0 through, by which they would see nothing."""
+        if abs(number(self.sign)) != 1:
+            got, cure = f"{number(self.sign):g}", "sign=1"
+            raise ParameterError(explain(f"{self.name}.sign", wanted="1 (ON) or -1 (OFF)", got=got, cure=cure))
 
     def patch(self, x: Tensor, selection: Selection | None, reach: float) -> Patch:
         """What is computed and kept of potentials ``x``, where a current looks ``reach`` pixels far."""

@@ -155,6 +155,8 @@ class Retina(Layer):
         ------
         FileNotFoundError, FormatError
             The file is not there, or not what it should be.
+        ParameterError
+            Neither a path nor a configuration.
 
         Notes
         -----
@@ -168,7 +170,7 @@ class Retina(Layer):
         >>> Retina.from_config(RetinaConfig(bipolar=None), input_range=255).output_names
         ('center', 'surround', 'opl')
         """
-        return cls(config if isinstance(config, RetinaConfig) else config_in(Path(config)), convention, **options)
+        return cls(config if isinstance(config, RetinaConfig) else config_in(config), convention, **options)
 
     def to_config(self) -> RetinaConfig:
         """The configuration of this retina as it is now: fitted values, in the units that they had.

@@ -79,6 +79,7 @@ class LateGanglion(Ganglion):
         self, x: Tensor, wanted: Collection[str], selection: Selection | None = None
     ) -> dict[str, Tensor | Events]:
         """As of `Ganglion`, in double precision."""
+        self.check_sign()
         patch = self.patch(x, selection, self._reach)
         now = patch.enter(x).double()
         if self.low_pass is None:
