@@ -81,8 +81,13 @@ class RunContext:
     outputs: tuple[str, ...] | None = None
     #: names of the outputs that parts of the model are asked for by what they are a part of, by ``id``
     asked: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    #: whether layers may warn of what concerns the run as a whole: only the first time that they compute
+    warns: bool = field(init=False)
     #: layers with state that have been called in this chunk, by ``id``
     called: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.warns = not self.state
 
     @contextmanager
     def active(self) -> Iterator[RunContext]:
@@ -93,6 +98,7 @@ class RunContext:
             yield self
         finally:
             _active.reset(token)
+            self.warns = False
 
 
 _active: contextvars.ContextVar[RunContext | None] = contextvars.ContextVar("convis_xr_run", default=None)

@@ -131,7 +131,7 @@ class EventTable:
         return np.asarray(values, np.float64 if values.dtype.kind == "f" else np.int64)
 
 
-def is_event_table(array: xr.DataArray) -> bool:
+def is_event_table(array: xr.DataArray | xr.Variable) -> bool:
     """Whether a variable of a result is a table of exact times.
 
     Examples

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -38,7 +39,7 @@ class Keeping(Module):
 
     def pop_state(self) -> None:
         """Go back to the state pushed last."""
-        self.set_state(self._pop("state"))
+        self._pop("state", self.set_state)
 
     def push_parameters(self) -> None:
         """Keep all values on a stack."""
@@ -46,7 +47,7 @@ class Keeping(Module):
 
     def pop_parameters(self) -> None:
         """Go back to the values pushed last."""
-        self.set_parameters(self._pop("parameters"))
+        self._pop("parameters", self.set_parameters)
 
     def push_optimizer(self) -> None:
         """Keep the optimizer, and a copy of its state, on a stack."""
@@ -54,7 +55,7 @@ class Keeping(Module):
 
     def pop_optimizer(self) -> None:
         """Go back to the optimizer pushed last, in the state that it was in."""
-        self._put_optimizer(self._pop("optimizer"))
+        self._pop("optimizer", self._put_optimizer)
 
     def push_all(self) -> None:
         """Keep state, parameter values and optimizer on a stack of their own."""
@@ -62,7 +63,7 @@ class Keeping(Module):
 
     def pop_all(self) -> None:
         """Go back to what `push_all` kept last."""
-        self._put_everything(self._pop("all"))
+        self._pop("all", self._put_everything)
 
     # --- by name --------------------------------------------------------------------------------------------
 
@@ -108,8 +109,10 @@ class Keeping(Module):
     def _push(self, stack: str, kept: Any) -> None:
         self._stacks.setdefault(stack, []).append(kept)
 
-    def _pop(self, stack: str) -> Any:
+    def _pop(self, stack: str, put: Callable[[Any], None]) -> None:
         if not self._stacks.get(stack):
             wanted, got = f"a push_{stack} before", "an empty stack"
             raise ParameterError(explain(f"pop_{stack}", wanted=wanted, got=got, cure="push"))
-        return self._stacks[stack].pop()
+        put(self._stacks[stack][-1])
+        # only now: what cannot be put back is not lost
+        self._stacks[stack].pop()

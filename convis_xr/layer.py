@@ -52,7 +52,7 @@ class Layer(Keeping):
     units_in: str | None = None
     #: whether input without a unit ("1") is taken to be in ``units_in``
     bare_in: bool = False
-    #: unit of the output; None: that of the input
+    #: unit of the output; None: ``units_in``, or where that is None, too, that of the input
     units_out: str | None = "1"
     #: what is assumed before the first frame: "first_frame", "zeros", a number or quantity; None: `start`
     initial: Any = None
@@ -84,7 +84,7 @@ class Layer(Keeping):
 
     def output_units(self, name: str, input_units: str) -> str:
         """Unit of one output."""
-        return input_units if self.units_out is None else self.units_out
+        return (self.units_in or input_units) if self.units_out is None else self.units_out
 
     def output_labels(
         self, name: str, like: xr.DataArray, shape: tuple[int, ...], selection: Selection | None = None
@@ -314,9 +314,9 @@ class Layer(Keeping):
 
     def _input_scale(self, units: str) -> float:
         """What turns input in ``units`` into the unit that ``forward`` counts in."""
-        if self.units_in is None or (self.bare_in and has_dimension(units, "dimensionless")):
-            return 1.0
-        return factor(units, self.units_in, f"units of the input of {type(self).__name__}")
+        bare = self.units_in is not None and self.bare_in and has_dimension(units, "dimensionless")
+        target = "1" if bare else self.units_in
+        return 1.0 if target is None else factor(units, target, f"units of the input of {type(self).__name__}")
 
     def _note_call(self, context: RunContext) -> None:
         """Two calls in one chunk would share one state, and mix two signals in it."""

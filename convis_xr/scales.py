@@ -11,9 +11,9 @@ from convis_xr.errors import UnitError, explain
 from convis_xr.units import DIMENSIONS, magnitude
 
 
-def step_seconds(dt: Any) -> float:
+def step_seconds(dt: Any, name: str = "dt") -> float:
     """A time step in s, above zero."""
-    return _positive(magnitude(dt, "time", "dt"), "dt", "time", dt)
+    return _positive(magnitude(dt, "time", name), name, "time", dt)
 
 
 def pixel_degrees(pixel_size: Any) -> tuple[float, float]:
@@ -29,11 +29,12 @@ def pixel_degrees(pixel_size: Any) -> tuple[float, float]:
 
 
 def whole(value: Any, name: str, dimension: str = "time") -> int:
-    """A bare int of samples, zero or more; a float is taken for a quantity whose unit was forgotten."""
+    """A bare int of samples (or pixels), zero or more; a float is taken for a quantity whose unit was forgotten."""
     number = np.asarray(value)
     if number.ndim or number.dtype.kind not in "iu" or not number >= 0:
-        cure = f'{name}="{DIMENSIONS[dimension].example}", or an int of samples'
-        raise UnitError(explain(name, wanted="whole samples or a quantity", got=repr(value), cure=cure))
+        counted = "pixels" if dimension == "angle" else "samples"
+        cure = f'{name}="{DIMENSIONS[dimension].example}", or an int of {counted}'
+        raise UnitError(explain(name, wanted=f"whole {counted} or a quantity", got=repr(value), cure=cure))
     return int(number)
 
 

@@ -27,6 +27,8 @@ _ODD_TEXT = re.compile(r"[\d.]\s+[\d.]|\.\d*\s*\.|[\d)]\s*(\*\*|\^)|(\*\*|\^)[\s
 #: a text says how much: a unit alone does not mean 1 of it
 _NUMBER = re.compile(r"[\s(+-]*(\d|\.\d|pi\b|nan\b|inf\b)", re.IGNORECASE)
 _LONGEST_TEXT = 100
+#: not within another word
+_MILLICANDELA = re.compile(r"(?<![^\W\d_])mcd(?!\w)")
 #: what pint, and Python's tokenizer to which it hands some texts, raise on what they cannot read
 _UNREADABLE = (
     pint.errors.PintError,
@@ -218,12 +220,13 @@ def has_dimension(unit: str, dimension: str) -> bool:
 
 
 def _spelled(text: str) -> str:
-    """``cpd`` is no unit of pint's; it is understood wherever a unit is written."""
+    """As pint understands it: ``cpd`` is no unit of its own, and ``mcd`` it takes for a micro-day."""
+    text = _MILLICANDELA.sub("millicandela", text)
     return " ".join("cycle/degree" if word == "cpd" else word for word in text.replace("cpd", " cpd ").split())
 
 
 def _unit_string(unit: Any) -> str:
-    text = f"{unit:~C}".replace("**", "^").replace("Δ", "")
+    text = _MILLICANDELA.sub("millicandela", f"{unit:~C}").replace("**", "^").replace("Δ", "")
     short = {"": "1", "dimensionless": "1", "deg": "degree", "°": "degree"}
     return short.get(text, text.replace("deg", "degree") if "degree" not in text else text)
 

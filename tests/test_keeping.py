@@ -69,3 +69,16 @@ def test_nothing_that_is_kept_is_shared_with_the_model() -> None:
     model.low_pass.zero_()
     model.retrieve_all("begun")
     np.testing.assert_array_equal(model.low_pass, before)
+
+
+def test_what_cannot_be_put_back_stays_on_the_stack() -> None:
+    model = cx.filters.SpaceTimeLowPass("0.1 deg", "10 ms")
+    model.push_all()
+    before = model.tau
+    model.tau = cx.Derived(lambda sigma: sigma / 20, sigma=model.sigma)
+    with pytest.raises(cx.ConvisError, match="unknown: tau"):
+        model.pop_all()
+    model.tau = before
+    before.set("20 ms")
+    model.pop_all()
+    assert float(model.tau) == pytest.approx(0.01)

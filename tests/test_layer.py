@@ -318,3 +318,19 @@ def test_a_layer_with_state_serves_once_in_a_forward() -> None:
         Twice(cx.filters.LowPass("5 ms"))(_film())
     blur = cx.filters.Gaussian("0.1 deg")  # without state there is nothing to share
     np.testing.assert_array_equal(Twice(blur)(_film()), blur(blur(_film())))
+
+
+@pytest.mark.parametrize(("units", "bare", "value"), [("V", False, 1000.0), ("1", True, 1.0), ("percent", True, 0.01)])
+def test_what_came_in_another_unit_leaves_in_that_of_the_layer(units: str, bare: bool, value: float) -> None:
+    class Same(cx.Layer):
+        units_in, bare_in, units_out = "mV", bare, None
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return 1 * x
+
+    made = Same()(cx.as_stimulus(np.ones(3), dt="1 ms", units=units))
+    np.testing.assert_allclose(made, value)
+    assert made.attrs["units"] == "mV"
+    ran = cx.run(Same(), cx.as_stimulus(np.ones(3), dt="1 ms", units=units)).response
+    np.testing.assert_allclose(ran, value)
+    assert ran.attrs["units"] == "mV"

@@ -28,3 +28,5 @@ def test_samples_are_whole_numbers() -> None:
     for wrong in (3.0, -1, True, "3"):
         with pytest.raises(cx.UnitError, match=r"chunk: wanted whole samples or a quantity, got .* an int of samples"):
             whole(wrong, "chunk")
+    with pytest.raises(cx.UnitError, match=r"size: wanted whole pixels or a quantity, got .* an int of pixels"):
+        whole(3.5, "size", "angle")

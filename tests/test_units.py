@@ -22,6 +22,7 @@ from convis_xr.units import (
     magnitude,
     parse_unit,
     quantity,
+    registry,
     unit_of,
 )
 
@@ -49,6 +50,19 @@ def test_one_stimulus_frequency(text: str) -> None:
 
 def test_frequency_given_as_pint_angular_frequency() -> None:
     assert magnitude(pint.Quantity(8 * math.pi, "rad/s"), "frequency", "f") == pytest.approx(4.0, rel=1e-12)
+
+
+@pytest.mark.parametrize("text", ["250 mcd/m^2", "250mcd/m**2", "250 millicandela/m^2", "0.25 cd/m^2"])
+def test_millicandela_are_no_microdays(text: str) -> None:
+    assert magnitude(text, "luminance", "mean") == pytest.approx(0.25, rel=1e-12)
+
+
+@pytest.mark.parametrize("unit", ["mcd/m^2", registry.Unit("millicandela/m^2")])
+def test_millicandela_are_written_as_pint_reads_them(unit: object) -> None:
+    written = parse_unit(unit, "units")
+    assert registry.Unit(written) == registry.Unit("millicandela/m^2")
+    assert factor(written, "cd/m^2", "units") == pytest.approx(1e-3, rel=1e-12)
+    assert magnitude(registry.Quantity(250, "millicandela/m^2"), "luminance", "mean") == pytest.approx(0.25, rel=1e-12)
 
 
 @pytest.mark.parametrize("text", ["0.5 cycle/deg", "0.5/deg", "0.5 cpd", "0.5cpd", "0.5 cycles/degree"])

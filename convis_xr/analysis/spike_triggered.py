@@ -14,6 +14,7 @@ from convis_xr.contract import check_stimulus
 from convis_xr.engine.source import read_blocks
 from convis_xr.errors import ContractError, explain
 from convis_xr.sampling import Sampling, dequantified
+from convis_xr.units import DIMENSIONS, factor
 
 #: bytes of stimulus that are read at once
 BLOCK_BYTES = 2**25
@@ -214,6 +215,9 @@ def _checked(response: xr.DataArray) -> xr.DataArray:
     if dims.TIME not in response.dims:
         got = f"{response.dims}"
         raise ContractError(explain("response", wanted="counts per time step", got=got, cure='a dimension "time"'))
+    if not response.size:
+        got = f"sizes {dict(response.sizes)}"
+        raise ContractError(explain("response", wanted="at least one count", got=got, cure="a part that holds some"))
     clash = [dim for dim in dims.SPACE if dim in response.dims]
     if clash:
         cure = 'response.stack(cell=("y", "x")).reset_index("cell"), or one cell: .isel(y=0, x=0)'
@@ -228,14 +232,28 @@ def _checked(response: xr.DataArray) -> xr.DataArray:
 def _place(shown: xr.DataArray, response: xr.DataArray, sampling: Sampling) -> int:
     """Index in the stimulus of the response's first step; both must step alike."""
     dt = sampling.need_dt("stimulus")
-    first, last = (float(response[dims.TIME][at]) for at in (0, -1))
-    begins = float(shown[dims.TIME][0])
-    start = round((first - begins) / dt)
+    first, last = (_seconds(response[dims.TIME][at], shown[dims.TIME][0]) for at in (0, -1))
+    start = round(first / dt)
     steps = response.sizes[dims.TIME]
-    off = max(abs(first - begins - start * dt), abs(last - begins - (start + steps - 1) * dt))
+    off = max(abs(first - start * dt), abs(last - (start + steps - 1) * dt))
     if off > 1e-3 * dt or start < 0 or start + steps > shown.sizes[dims.TIME]:
-        wanted = f"time labels that are among the stimulus' ({begins:.6g} s and on, {dt:.6g} s apart)"
-        got = f"{steps} labels from {first:.6g} to {last:.6g} s"
+        wanted = f"time labels that are among the stimulus' ({shown.sizes[dims.TIME]} of them, {dt:.6g} s apart)"
+        got = f"{steps} labels from {first:.6g} to {last:.6g} s after its first"
         cure = "put both on one grid: cx.io.resample(stimulus, dt=), or .sel(time=) of what both have"
         raise ContractError(explain("response", wanted=wanted, got=got, cure=cure))
     return start
+
+
+def _seconds(label: xr.DataArray, zero: xr.DataArray) -> float:
+    """Time since the label ``zero``, s."""
+    kinds = [one.dtype.kind if one.dtype.kind in "mM" else "number" for one in (label, zero)]
+    if kinds[0] != kinds[1]:
+        wanted, cure = f"time labels as the stimulus has, {zero.dtype}", "one axis of time for both"
+        raise ContractError(explain("response", wanted=wanted, got=str(label.dtype), cure=cure))
+    if kinds[0] in "mM":
+        return float((label.values - zero.values) / np.timedelta64(1, "ns")) * 1e-9
+    units = str(zero.attrs["units"])
+    ours, theirs = (
+        factor(str(one.attrs.get("units", units)), DIMENSIONS["time"].unit, "time") for one in (label, zero)
+    )
+    return float(label) * ours - float(zero) * theirs

@@ -56,6 +56,7 @@ class Runner:
     Notes
     -----
     What goes wrong in the thread is raised by the next of `join`, `result`, `stop`, `pause` and `start`, as it is.
+    After that `start` begins with the piece that it went wrong with, so that none is lost.
 
     Examples
     --------
@@ -86,8 +87,9 @@ class Runner:
         self._pieces, self._total = _pieces(input, chunk)
         self._kept = KEPT if keep is None and self._total is None else keep
         self._sink = sink_of(output, self._kept)
-        self._state = dict(state or {})
+        self._state = dict(_checked_state(state))
         self._done = 0
+        self._piece: xr.DataArray | None = None
         self._at_end = False
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
@@ -230,11 +232,13 @@ class Runner:
     def _work(self) -> None:
         try:
             while self._may_go_on():
-                piece = next(self._pieces, None)
-                if piece is None:
+                # what went wrong with once comes again
+                self._piece = next(self._pieces, None) if self._piece is None else self._piece
+                if self._piece is None:
                     self._at_end = True
                     break
-                self._show(piece)
+                self._show(self._piece)
+                self._piece = None
             self._sink.pause(self._state)
         except BaseException as error:
             self._error = error
@@ -272,6 +276,13 @@ class Runner:
         error, self._error = self._error, None
         if error is not None:
             raise error
+
+
+def _checked_state(state: Any) -> Mapping[str, torch.Tensor]:
+    if state is not None and not isinstance(state, Mapping):
+        cure = "state=result.convis.state"
+        raise ContractError(explain("state", wanted="a dict of tensors", got=type(state).__name__, cure=cure))
+    return state or {}
 
 
 def _pieces(data: Any, chunk: Any) -> tuple[Iterator[xr.DataArray], int | None]:

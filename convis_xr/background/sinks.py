@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +16,9 @@ from convis_xr.engine import checkpoint, layout
 from convis_xr.engine.state import ENCODING, to_arrays
 from convis_xr.engine.store import folder_of
 from convis_xr.errors import ContractError, explain
+from convis_xr.event_table import is_event_table
+
+_AS_THEY_ARE: Any = {"data_vars": "all", "coords": "minimal", "compat": "override", "join": "override"}
 
 
 class Sink(Protocol):
@@ -55,7 +58,9 @@ class Memory:
         pieces = list(self._pieces)
         if not pieces:
             return None
-        joined = xr.concat(pieces, dims.TIME, data_vars="all", coords="minimal", compat="override", join="override")
+        names = list(pieces[0].data_vars)
+        parts = [xr.concat(rows, dim, **_AS_THEY_ARE) for dim, rows in _by_growing_dimension(pieces).items()]
+        joined = xr.merge(parts, compat="override", join="override")[names]
         joined.encoding = {ENCODING: to_arrays(state)}
         return joined
 
@@ -99,9 +104,13 @@ class Growing:
     def put(self, piece: xr.Dataset) -> None:
         """Write it behind what is there."""
         if self._begun:
-            piece.to_zarr(self._folder, append_dim=dims.TIME, consolidated=False)
+            for dim, (rows,) in _by_growing_dimension([piece]).items():
+                if rows.sizes[dim]:
+                    rows.to_zarr(self._folder, append_dim=dim, consolidated=False)
         else:
+            tables = {name: value for name, value in piece.variables.items() if is_event_table(value)}
             chunks = {name: {"chunks": value.shape} for name, value in piece.data_vars.items()}
+            chunks |= {name: {"chunks": (layout.EVENT_CHUNK,)} for name in tables}
             piece.to_zarr(self._folder, mode="w-", consolidated=False, zarr_format=3, encoding=chunks)
             self._begun = True
         layout.write_root(self._folder, {})  # so that others can open it at any time
@@ -118,6 +127,15 @@ class Growing:
         if not self._begun:
             return None
         return xr.open_zarr(self._folder, chunks={})
+
+
+def _by_growing_dimension(pieces: Sequence[xr.Dataset]) -> dict[str, list[xr.Dataset]]:
+    """The variables of each piece that grow along time, and those of each table of events."""
+    first = pieces[0]
+    growing: dict[str, list[Hashable]] = {}
+    for name, value in first.data_vars.items():
+        growing.setdefault(str(value.dims[0]) if is_event_table(value) else dims.TIME, []).append(name)
+    return {dim: [piece[names] for piece in pieces] for dim, names in growing.items()}
 
 
 def sink_of(output: Any, keep: int | None) -> Sink:

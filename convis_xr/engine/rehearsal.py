@@ -64,7 +64,8 @@ class Rehearsal:
 
 def rehearse(request: Request) -> Rehearsal:
     """Show the model one grey frame, from the start, in a context that is thrown away."""
-    context = request.context()
+    # a run says here what there is to warn of, once and not for every chunk and trial
+    context = request.context(warns=not request.state)
     # not zeros, which have no logarithm: the middle of the range, or one in the model's own unit
     limits = request.info.valid_range
     grey = 1 / context.scale if limits is None else sum(limits) / 2

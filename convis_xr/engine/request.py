@@ -86,9 +86,12 @@ class Request:
         """A fresh run for each trial: begun, or going on from ``state`` (by default from what was asked for)."""
         return [self.context(repeat, held) for repeat, held in enumerate(self.states(state))]
 
-    def context(self, repeat: int = 0, state: Mapping[str, torch.Tensor] | None = None) -> RunContext:
-        """A fresh run of one trial, which is begun where it has no ``state``."""
+    def context(
+        self, repeat: int = 0, state: Mapping[str, torch.Tensor] | None = None, *, warns: bool = False
+    ) -> RunContext:
+        """A fresh run of one trial, which is begun where it has no ``state``; of one that ``warns`` layers may."""
         made = self.model.new_context(self.info, state=state, seed=self.seed, outputs=self.outputs)
+        made.warns = warns
         made.repeat, made.window, made.selection = repeat, self._window(), self._selection()
         frame = torch.zeros(self.frame_shape, dtype=self.dtype, device=self.device)
         self.model.begin(made, self.model.initial if self.initial is None else self.initial, frame)

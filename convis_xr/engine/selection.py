@@ -13,7 +13,6 @@ from convis_xr import dims
 from convis_xr.errors import ContractError, UnitError, explain
 from convis_xr.footprint import Footprint
 from convis_xr.sampling import dequantified
-from convis_xr.scales import whole
 from convis_xr.selection import Box, Numbers, Pixels, Selection
 from convis_xr.units import DIMENSIONS, factor, has_dimension, is_bare, magnitude, unit_of
 
@@ -81,8 +80,8 @@ def _span(array: xr.DataArray, name: str, part: Any) -> tuple[int, int]:
         return 0, size
     bare = [is_bare(end) for end in ends]
     if all(bare):
-        first = 0 if part.start is None else whole(part.start, argument, "angle")
-        last = size if part.stop is None else whole(part.stop, argument, "angle")
+        first = 0 if part.start is None else _index(part.start, argument)
+        last = size if part.stop is None else _index(part.stop, argument)
         extent = f"{size} pixels"
     elif any(bare):
         cure = "two indices, or two angles"
@@ -94,6 +93,15 @@ def _span(array: xr.DataArray, name: str, part: Any) -> tuple[int, int]:
         wanted = f"a part of the frame with at least one pixel ({extent})"
         raise ContractError(explain(argument, wanted=wanted, got=_shown(part), cure=cure))
     return first, last
+
+
+def _index(end: Any, argument: str) -> int:
+    number = np.asarray(end)
+    if number.ndim or number.dtype.kind not in "iu" or number < 0:
+        cure = 'slice(10, 20), or slice("-1 deg", "1 deg")'
+        wanted = "indices of pixels, whole numbers from 0 on, or angles"
+        raise UnitError(explain(argument, wanted=wanted, got=repr(end), cure=cure))
+    return int(number)
 
 
 def _between(array: xr.DataArray, name: str, part: slice, argument: str) -> tuple[int, int, str]:
@@ -125,9 +133,7 @@ def _cells(array: xr.DataArray, cells: Any) -> Pixels | Numbers:
     placed = _placed(cells)
     if placed is not None:
         return _nearest(array, placed, frame)
-    if isinstance(cells, xr.DataArray) and set(cells.dims) == set(dims.SPACE):
-        cells = cells.transpose(*dims.SPACE)
-    values = _plain(cells)
+    values = _plain(_mask_in_order(array, cells))
     if values.size == 0:
         raise ContractError(explain("cells", wanted=_CELLS, got="none", cure="cells=[(3, 5)]"))
     mask = len(values) if values.dtype.kind == "b" and values.ndim == 1 else None
@@ -153,7 +159,9 @@ def _placed(cells: Any) -> Floats | None:
         if isinstance(cells, xr.Dataset):
             return None
     if not isinstance(cells, list | tuple):
-        return None if isinstance(cells, str) or is_bare(cells) else _angles(cells)
+        # a mask keeps the unit of what it was made from
+        plain = isinstance(cells, str) or is_bare(cells) or getattr(getattr(cells, "dtype", None), "kind", "") == "b"
+        return None if plain else _angles(cells)
     if any(not is_bare(one) for pair in cells for one in _pair(pair)):
         return np.array([[magnitude(one, "angle", "cells") for one in _pair(pair)] for pair in cells])
     return None
@@ -179,6 +187,32 @@ def _plain(cells: Any) -> np.ndarray[Any, Any]:
         return np.asarray(cells)
     except ValueError:
         raise ContractError(explain("cells", wanted=_CELLS, got=repr(cells), cure="cells=[(3, 5)]")) from None
+
+
+def _mask_in_order(array: xr.DataArray, cells: Any) -> Any:
+    """A labelled mask over the frame lies as the frame does, whatever the order of its dimensions.
+
+    Raises
+    ------
+    ContractError
+        Its pixels are others than those of the frame.
+    """
+    if (
+        not isinstance(cells, xr.DataArray)
+        or set(cells.dims) != set(dims.SPACE)
+        or not set(dims.SPACE) <= {*array.dims}
+    ):
+        return cells
+    mask = cells.transpose(*dims.SPACE)
+    for name in dims.SPACE:
+        if name in mask.coords and mask.sizes[name] == array.sizes[name]:
+            (ours, pitch), (theirs, _) = _degrees(array, name), _degrees(mask, name)
+            if abs(ours - theirs).max() > 0.5 * pitch:
+                got = f"{name} from {theirs[0]:.6g} deg to {theirs[-1]:.6g} deg"
+                wanted = f"a mask over the frame ({name} from {ours[0]:.6g} deg to {ours[-1]:.6g} deg)"
+                cure = "a mask made of the stimulus' own frames"
+                raise ContractError(explain("cells", wanted=wanted, got=got, cure=cure))
+    return mask
 
 
 def _where(mask: np.ndarray[Any, Any], frame: tuple[int, int]) -> np.ndarray[Any, Any]:

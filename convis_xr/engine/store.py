@@ -160,6 +160,8 @@ def _lay_out(folder: Path, rehearsal: Rehearsal, mark: Checkpoint) -> Store:
 
 def folder_of(path: str | os.PathLike[str]) -> Path:
     """Where a store lies; a ContractError where that is no place on a disk."""
+    if not isinstance(path, str | os.PathLike):
+        raise ContractError(explain("store", wanted="a path", got=repr(path), cure='store="response.zarr"'))
     text = os.fspath(path)
     if "://" in text or text.endswith(".zip"):
         raise ContractError(explain("store", wanted="a directory", got=text, cure='store="response.zarr"'))

@@ -50,10 +50,6 @@ class NLRectify(Layer):
         """Rectify (batch, channel, time, y, x)."""
         return torch.relu(x - self.threshold.to(x.dtype))
 
-    def output_units(self, name: str, input_units: str) -> str:
-        """That of the threshold, or of the input."""
-        return self.units_in or input_units
-
     def footprint(self, sampling: Sampling) -> Footprint:
         """No memory, no reach."""
         return Footprint()

@@ -52,9 +52,11 @@ class FrameQueue:
             elif len(self._frames) >= self._depth:
                 self._frames.popleft()
                 self.dropped += 1
+            if self._closed:
+                return False
             self._frames.append(frame)
             self._changed.notify_all()
-            return not self._closed
+            return True
 
     def end(self, error: BaseException | None = None) -> None:
         """Nothing more comes; ``error`` is raised where the next frame would be read."""

@@ -70,7 +70,7 @@ def open_socket(kind: type[Stream], address: Any, *, timeout: Any = "10 s", **op
     ...     stream.take(2).equals(film)
     True
     """
-    seconds = step_seconds(timeout)
+    seconds = step_seconds(timeout, "timeout")
     connection = address if isinstance(address, socket.socket) else _connected(address, seconds)
     connection.settimeout(seconds)
     try:

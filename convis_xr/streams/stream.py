@@ -88,7 +88,11 @@ class Stream:
         timeout: Any = "10 s",
         on_close: Callable[[], None] | None = None,
     ) -> None:
-        self._timeout = step_seconds(timeout)
+        self._timeout = step_seconds(timeout, "timeout")
+        if not isinstance(frames, Iterable):
+            cure = "a generator, a list of arrays, or Stream.from_camera(0)"
+            got = type(frames).__name__
+            raise ContractError(explain("frames", wanted="something to iterate over", got=got, cure=cure))
         self._reading = threading.Lock()
         self._position = self._dropped_before = self._warned = 0
         self._queue = FrameQueue(2, drop=False)
@@ -337,6 +341,9 @@ class Stream:
         return labelled.assign_coords({dims.TIME: exact}).coords
 
     def _too_short(self, wanted: int) -> ContractError:
+        if not self._finalizer.alive:
+            got, cure = "a stream that was closed", "read within its with block"
+            return ContractError(explain("stream", wanted=f"frames up to {wanted}", got=got, cure=cure))
         return _ended(f"frames up to {wanted}", f"a source that ended after {self._position}")
 
 

@@ -89,6 +89,28 @@ def test_a_response_may_begin_later_than_the_stimulus() -> None:
     assert int(average.left_out.sum()) == 0
 
 
+@pytest.mark.parametrize("kind", ["ms", "dates", "spans"])
+def test_time_may_be_told_in_any_way(kind: str) -> None:
+    stimulus = film()
+    response = counts(stimulus)
+    steps = np.arange(60) * 10 + 1000
+    labels = {
+        "ms": steps.astype(float),
+        "dates": np.datetime64("2026-01-01", "ns") + steps.astype("timedelta64[ms]"),
+        "spans": steps.astype("timedelta64[ms]").astype("timedelta64[ns]"),
+    }
+    told = xr.Variable("time", labels[kind], {"units": "ms"} if kind == "ms" else {})
+    shown = stimulus.drop_vars("time").assign_coords(time=told)
+    for part in (slice(None), slice(20, 50)):
+        seen = response.drop_vars("time").assign_coords(time=told)[part]
+        average = cx.analysis.sta(shown, seen, window="40 ms")
+        np.testing.assert_array_equal(average, cx.analysis.sta(stimulus, response[part], window=LAGS))
+        np.testing.assert_allclose(average.time, [0, 0.01, 0.02, 0.03])
+    other = "time labels as the stimulus has" if kind != "ms" else "from -1 to"
+    with pytest.raises(cx.ContractError, match=other):
+        cx.analysis.sta(shown, response, window=LAGS)
+
+
 def test_trials_and_cells_keep_their_labels() -> None:
     stimulus = film()
     one = counts(stimulus).assign_coords(cell=["a", "b", "c"])
@@ -112,6 +134,7 @@ def test_what_does_not_fit_is_refused() -> None:
     response = counts(stimulus)
     faults = {
         "time labels that are among": response.assign_coords(time=response.time + 0.004),
+        "at least one count": response[:0],
         "from 0.1 to": response.assign_coords(time=response.time + 0.1),
         "counts of 0 or more": response.astype(float) - 1,
         "counts per time step": response.rename(time="step"),

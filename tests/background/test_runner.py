@@ -188,3 +188,33 @@ def test_wrong_arguments_are_told() -> None:
             cx.Runner(*arguments, **options)
     with pytest.raises(cx.ContractError, match="result: wanted a response, got none yet"):
         cx.Runner(layer, film).result()
+
+
+@pytest.mark.parametrize("outputs", [["magno_on_times"], ["magno_on_times", "magno_on", "parvo_on_times"]])
+def test_tables_of_spikes_grow_too(tmp_path: Path, outputs: list[str]) -> None:
+    film = cx.stimuli.random_checker("0.1 s", (3, 4), checker_size="0.2 deg", dt="1 ms", pixel_size="0.1 deg", seed=1)
+    model = cx.models.Retina("primate", ganglion=["magno_on", "parvo_on"])
+    expected = cx.run(model, film, outputs=outputs)
+    runner = cx.Runner(model, film, chunk=7, outputs=outputs).start()
+    xr.testing.assert_equal(runner.result(60), expected)
+    written = cx.Runner(model, film, tmp_path / "spikes.zarr", chunk=7, outputs=outputs).start().result(60)
+    xr.testing.assert_equal(written.load(), expected)
+    for path, value in expected.convis.state.items():
+        assert torch.equal(written.convis.state[path], value)
+
+
+def test_a_piece_that_went_wrong_comes_again() -> None:
+    seen: list[float] = []
+
+    def output(piece: xr.Dataset) -> None:
+        if len(seen) == 2 and not failed:
+            failed.append(True)
+            raise OSError("the disk is full")
+        seen.append(float(piece.time[0]))
+
+    failed: list[bool] = []
+    runner = cx.Runner(cx.filters.LowPass("5 ms"), _film(50), output, chunk=10).start()
+    with pytest.raises(OSError, match="full"):
+        runner.join(60)
+    assert runner.start().join(60).done == 50
+    np.testing.assert_allclose(seen, [0, 0.01, 0.02, 0.03, 0.04])

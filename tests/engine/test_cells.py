@@ -320,3 +320,14 @@ def test_gradients_reach_the_parameters_of_a_sampled_layer() -> None:
 def test_what_an_array_has_not_is_said(options: Any, message: str) -> None:
     with pytest.raises(cx.ContractError, match=message):
         cx.run(sampled(**ONE), shown(), **options)
+
+
+def test_a_mask_may_have_labels_and_the_unit_of_what_it_was_made_from() -> None:
+    bright = shown().isel(time=3) > 0.6
+    made = cx.run(Cells(), shown(), cells=bright.assign_attrs(units="count"))
+    rows, columns = np.nonzero(bright.values)
+    expected = cx.run(Cells(), shown(), cells=list(zip(rows.tolist(), columns.tolist(), strict=True)))
+    xr.testing.assert_equal(made, expected)
+    xr.testing.assert_equal(cx.run(Cells(), shown(), cells=bright.transpose("x", "y")), expected)
+    with pytest.raises(cx.ContractError, match=r"cells: wanted a mask over the frame \(y from .* got y from .* Cure: "):
+        cx.run(Cells(), shown(), cells=bright.isel(y=slice(None, None, -1)))

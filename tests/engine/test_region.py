@@ -209,7 +209,7 @@ def test_what_cannot_be_is_said(region: Any, message: str) -> None:
 
 @pytest.mark.parametrize("end", ["3 ms", -1, 2.5])
 def test_wrong_ends_are_unit_errors(end: Any) -> None:
-    with pytest.raises(cx.UnitError, match=r"region\['x'\]: wanted .* Cure: region\['x'\]=\"0.*deg\""):
+    with pytest.raises(cx.UnitError, match=r"region\['x'\]: (?!.*samples)"):
         cx.run(cx.filters.LowPass(), shown(), region={"x": slice(end, None)})
 
 

@@ -289,6 +289,19 @@ def test_a_coarse_time_step_warns() -> None:
         Retina()(coarse)
 
 
+@pytest.mark.parametrize("options", [{"chunk": 1}, {"chunk": 2, "repeats": 3}, {"chunk": 2, "initial": 0.5}])
+def test_a_run_warns_once(options: dict[str, object]) -> None:
+    coarse = cx.as_stimulus(np.ones((4, 3, 3)), dt="20 ms", pixel_size="0.1 deg", units="1", valid_range=(0, 1))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        made = cx.run(Retina(), coarse, **options)
+    assert ["dt" in str(one.message) for one in caught] == [True]
+    repeated = {"repeats": options["repeats"]} if "repeats" in options else {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # it has been said
+        cx.run(Retina(), coarse, state=made.convis.state, **repeated)
+
+
 def test_spikes_only_is_the_chain_of_its_stages() -> None:
     """The one-pass kernel, taken where nothing between is asked for, gives the same bits."""
     stimulus = film()

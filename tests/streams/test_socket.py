@@ -28,10 +28,10 @@ def _sending(job: Callable[[socket.socket], None]) -> Iterator[socket.socket]:
     try:
         yield here
     finally:
-        there.close()
-        here.close()
-        thread.join(5)
+        here.close()  # wakes the sender, whose own end must not be taken from it
+        thread.join(60)
         assert not thread.is_alive()
+        there.close()
 
 
 def _bytes(*parts: bytes) -> Callable[[socket.socket], None]:

@@ -271,3 +271,15 @@ def test_it_can_be_described() -> None:
         described = cx.describe(stream)
         assert dict(described.facts)["position"] == "frame 3, 0.03 s"
         assert [row["name"] for row in described.table("Dimensions of a frame").records()] == ["y", "x"]
+
+
+def test_what_is_no_source_and_no_time_is_told_by_name() -> None:
+    options: dict[str, Any] = {"dt": "1 ms", "pixel_size": "0.1 deg", "units": "1"}
+    with pytest.raises(cx.ContractError, match=r"frames: wanted something to iterate over, got int\. Cure: "):
+        cx.Stream(3, **options)  # type: ignore[arg-type]
+    with pytest.raises(cx.UnitError, match=r"timeout: wanted a time .* Cure: say the unit: timeout="):
+        cx.Stream(_values(3), timeout=3, **options)
+    stream = cx.Stream(_values(3), **options)
+    stream.close()
+    with pytest.raises(cx.ContractError, match="got a stream that was closed"):
+        stream.take(2)

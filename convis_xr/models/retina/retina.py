@@ -222,8 +222,10 @@ class Retina(Layer):
 
     def forward(self, x: Tensor) -> dict[str, Tensor | Events]:
         """The wanted outputs for luminance (batch, channel, time, y, x)."""
-        self._warn_of_coarse_steps()
-        self._warn_of_other_scales()
+        context = running(self)
+        if context is None or context.warns:
+            self._warn_of_coarse_steps()
+            self._warn_of_other_scales()
         wanted = self.wanted_outputs
         made: dict[str, Any] = {}
         signal, selection = x, self.selection
@@ -300,10 +302,8 @@ class Retina(Layer):
 
     def _warn_of_other_scales(self) -> None:
         """Say where the configuration was made for other scales than the stimulus has, which hold."""
-        context = running(self)
-        begun = context is not None and bool(context.state)
         found = other_scales(self.config, self.info, None if self.opl is None else self.opl.input_range)
-        if found and not begun:
+        if found:
             wanted = "scales as in the configuration"
             cure = "time and space are those of the stimulus; resample it, or change the configuration"
             warnings.warn(explain("stimulus", wanted=wanted, got="; ".join(found), cure=cure), stacklevel=2)
