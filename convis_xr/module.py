@@ -109,6 +109,22 @@ class Module(torch.nn.Module):
         """Read what `save_parameters` wrote; ``strict`` as in `set_parameters`."""
         self._assign(files.load(path), strict)
 
+    def to_config(self) -> Any:
+        """The values of all parameters as `load_config` takes them: mappings within mappings, quantities at the end.
+
+        Examples
+        --------
+        >>> import convis_xr as cx
+        >>> cx.filters.LowPass("5 ms").to_config()
+        {'tau': <Quantity(0.005, 'second')>}
+        """
+        own = dict(self.named_parameters())
+        values = {
+            path: one.value if isinstance(one, Parameter) else one.detach().cpu().numpy().copy()
+            for path, one in own.items()
+        }
+        return Namespace(values).to_nested()
+
     def load_config(self, config: Any, prefix: str = "") -> None:
         """Set parameters to the values that a configuration has for them; the others stay as they are.
 

@@ -218,3 +218,16 @@ def test_moving_to_another_dtype_takes_the_state_along() -> None:
     model.to(torch.float32)
     assert model.first.low_pass.dtype == torch.float32
     assert model(_film(1).astype("float32")).dtype == "float32"
+
+
+def test_to_config_gives_what_load_config_takes() -> None:
+    one, other = cx.models.LN((3, 2, 2)), cx.models.LN((3, 2, 2))
+    other.load_config(one.to_config())
+    np.testing.assert_array_equal(other.conv.weight.detach(), one.conv.weight.detach())
+    cascade = cx.models.Sequential(cx.filters.LowPass("7 ms"), cx.filters.Gaussian("0.2 deg"))
+    made = cascade.to_config()
+    assert str(made["layer_0"]["tau"]) == "0.007 second"
+    fresh = cx.models.Sequential(cx.filters.LowPass("1 ms"), cx.filters.Gaussian("1 deg"))
+    fresh.load_config(made)
+    assert fresh.get_parameters() == cascade.get_parameters()
+    fresh[0].load_config(made, prefix="layer_0")

@@ -64,7 +64,8 @@ def impulse_response(
     Returns
     -------
     DataArray, or Dataset where there are several outputs (time, y, x)
-        The impulse is in the first step, time 0, at y = x = 0.
+        The impulse is in the first step, time 0, at y = x = 0. The attribute ``rest`` is the mean response to the
+        background alone.
 
     Raises
     ------
@@ -97,10 +98,13 @@ def impulse_response(
     middle = {dim: stimulus[dim] - stimulus[dim][at] for dim, at in ((dims.Y, row), (dims.X, column))}
     stimulus = stimulus.assign_coords(middle).rename("impulse")
     shown = stimulus if channels > 1 else stimulus.isel({dims.CHANNEL: 0}, drop=True)
-    response = run(layer, shown, outputs=outputs, chunk=chunk, initial=ground, seed=seed, progress=False)
+    options: dict[str, Any] = {"outputs": outputs, "initial": ground, "seed": seed, "progress": False}
+    response = run(layer, shown, chunk=chunk, **options)
+    # without the impulse: its first step is the background alone
+    quiet = run(layer, (shown.isel({dims.TIME: [0]}) * 0 + ground).assign_attrs(shown.attrs), **options)
     told = {"impulse": f"{peak:g} {unit}", "background": f"{ground:g} {unit}"}
     for name in response.data_vars:
-        response[name].attrs.update(told, long_name="impulse response")
+        response[name].attrs.update(told, long_name="impulse response", rest=float(quiet[name].mean()))
     return response if len(response.data_vars) > 1 else response[next(iter(response.data_vars))]
 
 

@@ -51,6 +51,8 @@ def impulse_time(response: xr.DataArray | xr.Dataset) -> Any:
 def impulse_space(response: xr.DataArray | xr.Dataset) -> hv.Layout:
     """The response over space when it is strongest, and over time along the row of the impulse.
 
+    Where a background alone gives a response, what is shown is the change from that.
+
     Parameters
     ----------
     response : DataArray (time, y, x), or Dataset of such
@@ -127,7 +129,7 @@ def _places(array: xr.DataArray) -> list[tuple[str, xr.DataArray]]:
 
 
 def _over_space(array: xr.DataArray) -> hv.Layout:
-    array = _film(array, (dims.TIME, *dims.SPACE))
+    array = _from_rest(_film(array, (dims.TIME, *dims.SPACE)))
     strongest = int(abs(array).max(dims.SPACE).values.argmax())
     still = upright(array.isel({dims.TIME: strongest}).transpose(*dims.SPACE), dims.Y)
     x, y = axis_dimension(array, dims.X), axis_dimension(array, dims.Y)
@@ -143,6 +145,14 @@ def _over_space(array: xr.DataArray) -> hv.Layout:
             _image(turned, most, (start, left, stop, right), [TIME, x], "along the row of the impulse", 1.3, True)
         )
     return _arranged(hv.Layout(parts).cols(len(parts)))
+
+
+def _from_rest(array: xr.DataArray) -> xr.DataArray:
+    """The change from the response to the background alone, where that is not 0."""
+    rest = float(array.attrs.get("rest", 0.0))
+    if rest == 0:
+        return array
+    return (array - rest).assign_attrs(array.attrs).rename(f"change of {array.name or 'response'}")
 
 
 def _image(

@@ -37,6 +37,18 @@ def test_space_is_shown_where_the_response_is_strongest() -> None:
     np.testing.assert_array_equal(along.dimension_values(2, flat=False), response[:, 5].T)
 
 
+def test_space_shows_the_change_from_what_the_background_gives() -> None:
+    retina = cx.models.Retina("primate", ganglion=["magno_on"], spikes=False)
+    options = {"background": 0.5, "amplitude": 0.5, **GRID}
+    response = retina.impulse_response(60, 9, **options)
+    assert response.attrs["rest"] == pytest.approx(80.0, rel=1e-5)
+    frame, _ = retina.plot_impulse_space(60, 9, **options)
+    change = response - 80.0
+    strongest = int(np.abs(change.values).max((1, 2)).argmax())
+    np.testing.assert_allclose(frame.dimension_values(2, flat=False)[::-1], change[strongest], atol=1e-3)
+    assert (frame.vdims[0].name, frame.vdims[0].unit) == ("change of magno_on_current", "Hz")
+
+
 def test_state_is_untouched() -> None:
     layer = _layer()
     layer(cx.as_stimulus(np.ones((3, 2, 2)), units="1", **GRID))

@@ -42,6 +42,7 @@ class Bipolar(Layer):
     2.0
     """
 
+    units_in = "1"
     start = "first_frame"
     potential: Any
     adaptation: Any

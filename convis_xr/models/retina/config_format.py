@@ -122,7 +122,7 @@ class Attribute:
         return value if isinstance(value, str) and self.unit else self.field_of(number)
 
     def _check(self, number: Number, value: Any, fault: Fault) -> None:
-        allowed = {"switch": number in (0, 1), "sign": number in (1, -1), "whole": number in range(1001)}
+        allowed = {"switch": number in (0, 1), "sign": number in (1, -1), "whole": number in range(17)}
         within = math.isfinite(number) and (number > self.low if self.above else number >= self.low)
         if not allowed.get(self.kind, within):
             raise fault(self.wanted, repr(value), self.example)
@@ -130,7 +130,7 @@ class Attribute:
     @property
     def wanted(self) -> str:
         """What values it takes, in words."""
-        told = {"switch": "0 or 1", "sign": "1 (ON) or -1 (OFF)", "whole": "a whole number from 0 to 1000"}
+        told = {"switch": "0 or 1", "sign": "1 (ON) or -1 (OFF)", "whole": "a whole number from 0 to 16"}
         if self.kind in told:
             return told[self.kind]
         bound = "" if self.low == -math.inf else f" above {self.low:g}" if self.above else f", {self.low:g} or more"
