@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -27,6 +27,15 @@ CASES = [*filters.CASES, *spiking.CASES, *models.CASES, *retina.CASES]
 ROOMS = (cx.filters, cx.spiking, cx.models, cx.models.retina)
 
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
+
+
+def where(holds: Callable[[Case], bool]) -> pytest.MarkDecorator:
+    """Only those cases that a rule speaks of."""
+    return pytest.mark.parametrize("case", [case for case in CASES if holds(case)], ids=str)
+
+
+#: a run has one stimulus
+every_run = where(lambda case: case.inputs == 1)
 chunkings = st.lists(st.integers(1, 9), min_size=1, max_size=STEPS)
 
 Arrays = dict[str, np.ndarray]
@@ -82,24 +91,20 @@ def test_pieces_are_the_whole(case: Case, lengths: list[int]) -> None:
     assert_same(case, state_of(pieces), state_of(whole))
 
 
-@every_case
+@every_run
 @settings(max_examples=5)
 @given(chunk=st.integers(1, STEPS))
 def test_a_run_gives_what_a_call_gives(case: Case, chunk: int) -> None:
-    if case.inputs > 1:
-        pytest.skip("a run has one stimulus")
     layer = case.layer()
     ran = cx.run(case.layer(), case.film(), chunk=chunk, progress=False)
     assert_same(case, arrays_of(ran), case.respond(layer, case.film()))
     assert_same(case, {path: value.numpy() for path, value in ran.convis.state.items()}, state_of(layer))
 
 
-@every_case
+@every_run
 @settings(max_examples=5)
 @given(y=st.sampled_from([(0, 2), (1, 4), (4, 5)]), x=st.sampled_from([(0, 1), (2, 4), (1, 6)]))
 def test_a_part_of_the_frame_is_that_part_of_the_whole(case: Case, y: tuple[int, int], x: tuple[int, int]) -> None:
-    if case.inputs > 1:
-        pytest.skip("a run has one stimulus")
     whole = cx.run(case.layer(), case.film(), progress=False)
     frame = {"y": slice(*y), "x": slice(*x)}
     if "cell" in whole.dims:
@@ -119,10 +124,8 @@ def test_a_part_of_the_frame_is_that_part_of_the_whole(case: Case, y: tuple[int,
     assert_same(case, arrays_of(part), arrays_of(wanted))
 
 
-@every_case
+@every_run
 def test_trials_are_runs_of_their_own(case: Case) -> None:
-    if case.inputs > 1:
-        pytest.skip("a run has one stimulus")
     alone = cx.run(case.layer(), case.film(), progress=False)
     trials = cx.run(case.layer(), case.film(), repeats=2, chunk=9, progress=False)
     first = {name: value[0] for name, value in arrays_of(trials).items()}
@@ -170,11 +173,9 @@ def test_a_batch_is_its_entries_one_by_one(case: Case) -> None:
         assert_same(case, alone, {key: value[[entry]] for key, value in together.items()})
 
 
-@every_case
+@where(lambda case: not case.layer().footprint(case.film().convis.sampling).mixes_channels)
 def test_channels_are_independent_unless_the_layer_mixes_them(case: Case) -> None:
     stimulus = case.film()
-    if case.layer().footprint(stimulus.convis.sampling).mixes_channels:
-        pytest.skip("declares that it mixes channels")
     together = case.respond(case.layer(), stimulus)
     alone = case.respond(case.layer(), stimulus.isel(channel=[0]))
     assert_same(case, alone, {key: value[:, :1] for key, value in together.items()})
@@ -227,11 +228,9 @@ def test_labels_and_units_come_back(case: Case) -> None:
             assert array.y.identical(stimulus.y)
 
 
-@every_case
+@where(lambda case: case.layer().units_in is None)
 def test_output_is_the_same_quantity_in_whatever_unit_the_input_is(case: Case) -> None:
     """What says that it has a unit has it: in V and in mV the same comes out."""
-    if case.layer().units_in is not None:
-        pytest.skip("counts in a unit of its own")
     film = case.film(dtype="float64")
     made = []
     for times, unit in ((1, "V"), (1000, "mV")):
@@ -248,11 +247,10 @@ def test_output_is_the_same_quantity_in_whatever_unit_the_input_is(case: Case) -
             np.testing.assert_allclose(values * times, wanted, rtol=1e-9, atol=1e-12, err_msg=str(name))
 
 
-@every_case
+@where(lambda case: case.layer().units_in is not None)
 def test_input_is_read_in_its_own_unit(case: Case) -> None:
     layer, stimulus = case.layer(), case.film(dtype="float64")
-    if layer.units_in is None:
-        pytest.skip("takes any unit")
+    assert layer.units_in is not None
     assert cx.units.factor(case.units, layer.units_in, "case") > 0
     wanted = case.respond(layer, stimulus)
     with pytest.raises(cx.UnitError, match="input of"):
@@ -358,10 +356,8 @@ def test_the_same_seed_gives_the_same_numbers(case: Case) -> None:
         np.testing.assert_equal(one, same)
 
 
-@every_case
+@where(lambda case: not case.noiseless and any(isinstance(part, RandomLayer) for part in case.layer().modules()))
 def test_what_is_random_differs_between_seeds_and_trials(case: Case) -> None:
-    if case.noiseless or not any(isinstance(part, RandomLayer) for part in case.layer().modules()):
-        pytest.skip("draws nothing")
     one, other = (arrays_of(cx.run(case.layer(), case.film(), seed=seed, progress=False)) for seed in (4, 5))
     trials = arrays_of(cx.run(case.layer(), case.film(), seed=4, repeats=2, progress=False))
     for name, value in one.items():
@@ -403,12 +399,10 @@ def test_bad_input_is_refused_and_changes_nothing(case: Case) -> None:
     assert_same(case, state_of(layer), before, rounding=False)
 
 
-@every_case
+@where(lambda case: bool(case.layer()._named_states()))
 def test_a_frame_of_another_size_needs_a_fresh_start(case: Case) -> None:
     layer, film = case.layer(), case.film()
     case.respond(layer, film)
-    if not layer.get_state():
-        pytest.skip("carries no state")
     with pytest.raises(cx.ContractError, match="clear_state"):
         layer(*case.inputs_of(film.isel(batch=[0])))
     layer.clear_state()
