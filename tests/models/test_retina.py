@@ -97,7 +97,7 @@ def _compare(name: str, agreement: Agreement) -> None:
     agreement(
         f"retina, paper: {stage}",
         "numpy and scipy pipeline",
-        "relative L2, float64",
+        "relative L2",
         relative(got, wanted),
         within=2e-6,
     )
