@@ -147,13 +147,13 @@ class Ganglion(Layer):
         self, name: str, like: xr.DataArray, shape: tuple[int, ...], selection: Selection | None = None
     ) -> Labels:
         """Those of the frame, or of the cells of the array (cell), with ``x``, ``y`` [degree] and ``type``."""
+        if self.cells is None:
+            return super().output_labels(name, like, shape, selection)
         frame = like.sizes.get(dims.Y, 1), like.sizes.get(dims.X, 1)
         mosaic = self._mosaic(frame, Sampling.of(like), selection)
-        return (
-            super().output_labels(name, like, shape, selection)
-            if mosaic is None
-            else mosaic.labels(like, shape, self.name)
-        )
+        if mosaic is not None:
+            return mosaic.labels(like, shape, self.name)
+        return super().output_labels(name, like, shape, selection)
 
     def stages(
         self, x: Tensor, wanted: Collection[str], selection: Selection | None = None
