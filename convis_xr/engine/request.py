@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import os
 from collections.abc import Mapping, Sequence
@@ -166,6 +167,12 @@ def _check_arguments(model: Any, nan: Any, seed: Any, repeats: Any, initial: Any
         if isinstance(model, str):
             cure = f"cx.models.Retina({model!r})"
         raise ContractError(explain("model", wanted="a convis_xr.Layer", got=type(model).__name__, cure=cure))
+    arguments = inspect.signature(model.forward).parameters.values()
+    needed = [one.name for one in arguments if one.default is one.empty and one.kind is one.POSITIONAL_OR_KEYWORD]
+    if len(needed) > 1:
+        got = f"{type(model).__name__}, whose forward takes {', '.join(needed)}"
+        cure = "model(a, b) on labelled data, or a model that makes all of them of one stimulus"
+        raise ContractError(explain("model", wanted="a model of one stimulus", got=got, cure=cure))
     if nan not in NAN_POLICIES:
         raise ContractError(explain("nan", wanted='"raise" or "propagate"', got=repr(nan), cure='nan="raise"'))
     if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int | np.integer)):

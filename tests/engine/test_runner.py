@@ -344,3 +344,14 @@ def test_a_path_and_a_seed_of_words_are_refused() -> None:
 def test_the_name_of_a_preset_is_no_model() -> None:
     with pytest.raises(cx.ContractError, match=r"model: wanted .*, got str.*cx.models.Retina\('primate'\)"):
         cx.run("primate", film())
+
+
+def test_a_model_of_two_inputs_is_called_and_not_run() -> None:
+    class Product(cx.Layer):
+        def forward(self, x: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
+            return x * other
+
+    one = film()
+    np.testing.assert_allclose(Product()(one, one), one.values.astype(float) ** 2, rtol=1e-6)
+    with pytest.raises(cx.ContractError, match=r"model: wanted a model of one stimulus, got Product, .*x, other"):
+        cx.run(Product(), one)
