@@ -34,6 +34,16 @@ _SOURCE = "Wohrer & Kornprobst 2009, eqs. 12-16"
 
 _CONSTANTS = ("sign", "transient_tau", "transient_weight", "threshold", "baseline", "slope")
 
+#: parameters that are plain numbers: dimension, least value, what they are
+_PARAMETERS = {
+    "transient_tau": ("time", "0 s", "time constant of the transient"),
+    "transient_weight": ("dimensionless", None, "how transient"),
+    "threshold": ("dimensionless", None, "where the rectification begins"),
+    "baseline": ("rate", "0 Hz", "current at the threshold"),
+    "slope": ("rate", "0 Hz", "gain above the threshold"),
+    "pooling_sigma": ("angle", "0 deg", "width of the pool"),
+}
+
 #: what a layer can give, in the order in which it is computed
 STAGES = ("transient", "current", "spikes", "times")
 
@@ -71,6 +81,7 @@ class Ganglion(Layer):
     37.0
     """
 
+    units_in = "1"
     start = "first_frame"
     selects = True
     #: what turns currents into spikes
@@ -85,39 +96,9 @@ class Ganglion(Layer):
         self.sign = Parameter(
             config.sign, "dimensionless", bounds=(-1, 1), whole=True, doc="+1 ON, -1 OFF", label="sign"
         )
-        self.transient_tau = Parameter(
-            config.transient_tau,
-            "time",
-            bounds=("0 s", None),
-            doc="time constant of the transient",
-            source=_SOURCE,
-            label="transient_tau",
-        )
-        self.transient_weight = Parameter(
-            config.transient_weight, "dimensionless", doc="how transient", source=_SOURCE, label="transient_weight"
-        )
-        self.threshold = Parameter(
-            config.threshold, "dimensionless", doc="where the rectification begins", source=_SOURCE, label="threshold"
-        )
-        self.baseline = Parameter(
-            config.baseline,
-            "rate",
-            bounds=("0 Hz", None),
-            doc="current at the threshold",
-            source=_SOURCE,
-            label="baseline",
-        )
-        self.slope = Parameter(
-            config.slope, "rate", bounds=("0 Hz", None), doc="gain above the threshold", source=_SOURCE, label="slope"
-        )
-        self.pooling_sigma = Parameter(
-            config.pooling_sigma,
-            "angle",
-            bounds=("0 deg", None),
-            doc="width of the pool",
-            source=_SOURCE,
-            label="pooling_sigma",
-        )
+        for name, (dimension, low, doc) in _PARAMETERS.items():
+            value, bounds = getattr(config, name), (low, None)
+            setattr(self, name, Parameter(value, dimension, bounds=bounds, doc=doc, source=_SOURCE, label=name))
         self.check_sign()
         self.low_pass = State(doc="low-pass of the potential")
         self.spikes = self._cell(config.spikes, seed) if spikes and config.spikes is not None else None
