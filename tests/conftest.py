@@ -12,6 +12,9 @@ from tests.agreement import Agreement, Row, write
 
 # Set before anything imports torch or matplotlib. Two workers with two threads each would only fight over two cores.
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Where there is no graphics card, its programs are run by Triton's interpreter.
+if not Path("/dev/nvidiactl").exists():
+    os.environ.setdefault("TRITON_INTERPRET", "1")
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 

@@ -114,14 +114,15 @@ def test_constraints_are_plain_pins_in_order() -> None:
 
 def test_environment_is_in_step_with_pyproject() -> None:
     listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
-    wanted = {CONDA_NAMES.get(name, name) + str(r.specifier) for name, r in everything_declared().items()}
+    elsewhere = declared("gpu", "bench").keys() - declared().keys()  # conda's pytorch for a card brings triton itself
+    wanted = {CONDA_NAMES.get(n, n) + str(r.specifier) for n, r in everything_declared().items() if n not in elsewhere}
     wanted |= {"python" + PROJECT["project"]["requires-python"], "pip"}
     assert set(listed) == wanted
     assert len(listed) == len(wanted)
 
 
 def test_package_imports_only_what_it_declares() -> None:
-    allowed = declared("video", "viz", "nwb", "distributed").keys() | THROUGH_XARRAY | {"convis-xr"}
+    allowed = declared("video", "viz", "nwb", "distributed", "gpu").keys() | THROUGH_XARRAY | {"convis-xr"}
     allowed |= {"ipython"}  # reached for only from within IPython
     for path, name in imported_by_package():
         if name in sys.stdlib_module_names:
@@ -145,7 +146,7 @@ def test_entry_points_lead_somewhere(group: str) -> None:
 
 
 def test_optional_dependencies_are_the_promised_ones() -> None:
-    assert set(EXTRAS) == {"video", "viz", "nwb", "distributed", "dev"}
+    assert set(EXTRAS) == {"video", "viz", "nwb", "distributed", "gpu", "bench", "dev"}
     assert PROJECT["project"]["requires-python"] == ">=3.11"
 
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 import torch
 
-from convis_xr.kernels.dispatch import choose, force
+from convis_xr.kernels.dispatch import choose, force, gradient_wanted
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -18,6 +18,33 @@ def test_a_wanted_gradient_of_any_operand_asks_for_torch() -> None:
     assert choose("blur", torch.zeros(2), tau) == "torch"
     with torch.no_grad():
         assert choose("blur", torch.zeros(2), tau) == "compiled"
+
+
+def test_an_operation_with_an_adjoint_is_compiled_where_a_gradient_is_wanted() -> None:
+    assert choose("blur", torch.zeros(2, requires_grad=True), adjoint=True) == "compiled"
+
+
+def test_a_gradient_is_wanted_only_of_what_autograd_follows() -> None:
+    leaf = torch.zeros(2, requires_grad=True)
+    assert gradient_wanted(1.0, None, torch.zeros(2), leaf)
+    assert not gradient_wanted(1.0, None, torch.zeros(2))
+    with torch.no_grad():
+        assert not gradient_wanted(leaf)
+
+
+def test_triton_is_left_alone_on_the_processor_unless_forced(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("triton", reason="the extra convis-xr[gpu] is not installed")
+    monkeypatch.setenv("TRITON_INTERPRET", "1")
+    assert choose("blur", torch.zeros(2), triton=True) == "compiled"
+    with force("triton"):
+        assert choose("blur", torch.zeros(2), triton=True) == "triton"
+        with pytest.raises(RuntimeError, match=r"blur: the route 'triton'.*no version in Triton"):
+            choose("blur", torch.zeros(2))
+        with pytest.raises(RuntimeError, match="a gradient is wanted"):
+            choose("blur", torch.zeros(2, requires_grad=True), triton=True)
+        monkeypatch.setenv("TRITON_INTERPRET", "0")
+        with pytest.raises(RuntimeError, match="the device cpu"):
+            choose("blur", torch.zeros(2), triton=True)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +83,8 @@ def test_a_forced_route_that_cannot_serve_says_why(operand: torch.Tensor, compil
 
 
 def test_an_unknown_route_is_refused() -> None:
-    with pytest.raises(ValueError, match="route: wanted one of reference, torch, compiled, got 'fast'"), force("fast"):
+    wanted = "route: wanted one of reference, torch, compiled, triton, got 'fast'"
+    with pytest.raises(ValueError, match=wanted), force("fast"):
         pass
 
 
