@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from types import ModuleType
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -212,7 +213,8 @@ def cells_of(shape: Sequence[int], device: torch.device | None = None) -> Tensor
     [[[[0, 1, 2]]], [[[0, 1, 2]]]]
     """
     frame = tuple(shape[1:])
-    return torch.arange(math.prod(frame), device=device).view(1, *frame).expand(shape[0], *frame)
+    cells = torch.from_numpy(np.arange(math.prod(frame)))  # torch's own would wake its threads, see `memory`
+    return cells.to(device).view(1, *frame).expand(shape[0], *frame)
 
 
 def random_potential(cells: Tensor, *, key: Key, repeat: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -287,7 +289,8 @@ def _check(current: Tensor, state: tuple[Tensor, Tensor], cells: Tensor, membran
             f"noisy_lif: cells: wanted int64 of shape {shape} on {current.device}, "
             f"got {cells.dtype} of shape {tuple(cells.shape)} on {cells.device}"
         )
-    if cells.numel() and not 0 <= int(cells.min()) <= int(cells.max()) < CELLS:
+    index = cells.numpy() if cells.device.type == "cpu" else cells
+    if cells.numel() and not 0 <= int(index.min()) <= int(index.max()) < CELLS:
         raise ValueError(f"noisy_lif: cells: wanted indices from 0 to {CELLS - 1}, got others")
     for name, value in membrane._asdict().items():
         if not math.isfinite(value) or (value < 0 and name != "refractory_mean") or (name == "dt" and value == 0):

@@ -12,7 +12,7 @@ from numpy import ndarray
 from torch import Tensor
 
 from ..compiled import compiled
-from ..memory import empty_like
+from ..memory import copied, empty_like
 from ..threads import parallel, split
 
 _TILE = 4096
@@ -39,7 +39,7 @@ def high_pass(x: Tensor, state: Tensor, rate: float, weight: float) -> tuple[Ten
 def _prepare(x: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the movie in one piece, room for the output, and a state of our own to write to."""
     x = x.detach().contiguous()
-    return x, empty_like(x), state.detach().clone(memory_format=torch.contiguous_format)
+    return x, empty_like(x), copied(state)
 
 
 def _units(x: Tensor) -> ndarray:
