@@ -49,6 +49,18 @@ def pieces(weight: ndarray, x: ndarray, y: ndarray) -> list[tuple[int, int, int,
     return [(batch, *span, *part) for batch in range(batches) for span in spans for part in columns]
 
 
+def correlate(history: ndarray, x: ndarray, gradient: ndarray, corner: tuple[int, int], kernel: ndarray) -> None:
+    """Add to ``kernel`` (out, in, lag, ky, kx), float64, the gradient of `convolve` in its weight.
+
+    ``gradient`` is that of ``y``. For kernels that reach over space.
+    """
+    spans = pieces(kernel, x, gradient)
+    made = [np.zeros(kernel.shape) for _ in spans]  # rounded to float32 only within a frame
+    parallel(lambda k: _correlate(history, x, gradient, made[k], *corner, *spans[k]), range(len(spans)))
+    for part in made:
+        kernel += part[:, :, ::-1, ::-1, ::-1]
+
+
 @compiled_fused
 def add_rows(target, source, offsets, weights):  # type: ignore[no-untyped-def]
     """Add ``sum weights[j] source[offsets[j] + p]`` to ``target[p]``."""
@@ -129,3 +141,48 @@ def _convolve(history, x, correlated, y, top, left, batch, start, stop, first, l
                 target = y[batch, o, t, row, first:last]
                 target[:] = 0
                 add_rows(target, source, offsets, weights[o])
+
+
+@compiled_fused
+def _correlate(history, x, gradient, kernel, top, left, batch, start, stop, first, last):  # type: ignore[no-untyped-def]
+    outputs, inputs, lag, height, width = kernel.shape
+    ring = np.empty((inputs, lag, gradient.shape[3] + height - 1, last - first + width - 1), x.dtype)
+    offsets = np.empty(inputs * lag * height * width, np.int64)
+    flat, taps = ring.reshape(-1), kernel.reshape(outputs, -1)
+    sums = np.empty((len(offsets), last - first), x.dtype)
+    for t in range(start, start + lag - 1):
+        fill(history, x, ring, batch, t, 0, x.shape[4], top, left)
+    for t in range(start, stop):
+        fill(history, x, ring, batch, t + lag - 1, 0, x.shape[4], top, left)
+        place(ring, offsets, t, height, width)
+        for o in range(outputs):
+            sums[:] = 0
+            for row in range(0, gradient.shape[3] - 3, 4):
+                _add_four(sums, gradient, batch, o, t, row, flat, offsets, ring.shape[3])
+            for row in range(gradient.shape[3] // 4 * 4, gradient.shape[3]):
+                _add_one(sums, gradient[batch, o, t, row], flat, offsets, row * ring.shape[3])
+            for j in range(len(offsets)):
+                taps[o, j] += sums[j].sum()
+
+
+@compiled_fused
+def _add_four(sums, gradient, batch, o, t, row, flat, offsets, pitch):  # type: ignore[no-untyped-def]
+    """Add products of four rows of the gradient with the rows that each tap saw."""
+    n = gradient.shape[4]
+    a, b = gradient[batch, o, t, row], gradient[batch, o, t, row + 1]
+    c, d = gradient[batch, o, t, row + 2], gradient[batch, o, t, row + 3]
+    for j in range(len(offsets)):
+        at = offsets[j] + row * pitch
+        target = sums[j]
+        e, f = flat[at : at + n], flat[at + pitch : at + pitch + n]
+        g, h = flat[at + 2 * pitch : at + 2 * pitch + n], flat[at + 3 * pitch : at + 3 * pitch + n]
+        for p in range(n):
+            target[p] += a[p] * e[p] + b[p] * f[p] + c[p] * g[p] + d[p] * h[p]
+
+
+@compiled_fused
+def _add_one(sums, a, flat, offsets, start):  # type: ignore[no-untyped-def]
+    for j in range(len(offsets)):
+        target, seen = sums[j], flat[start + offsets[j] : start + offsets[j] + len(a)]
+        for p in range(len(a)):
+            target[p] += a[p] * seen[p]

@@ -7,6 +7,7 @@ cut. What the circular convolution wraps around lies outside the frame, and is n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 import torch
@@ -36,6 +37,28 @@ def convolve(history: ndarray, x: ndarray, weight: ndarray, y: ndarray, corner: 
         for start, spectra in blocks(read, x.shape[1], extended[0], sizes, weight.shape[2], y.shape[2], x.dtype):
             mixed = mix(spectra, kernel)
             back(mixed, sizes, (height - 1, width - 1), y[batch, :, start : start + mixed.shape[1]])
+
+
+def correlate(history: ndarray, x: ndarray, gradient: ndarray, corner: Frame, kernel: ndarray) -> None:
+    """Compute what ``rows.correlate`` does."""
+    outputs, inputs, lag, height, width = kernel.shape
+    extended = (gradient.shape[3] + height - 1, gradient.shape[4] + width - 1)
+    sizes = lengths(extended)
+    total = np.zeros((outputs, inputs, lag, sizes[0] * (sizes[1] // 2 + 1)), np.complex128)
+    for batch in range(len(x)):
+
+        def behind(channel: int, t: int, lines: ndarray, given: ndarray = gradient[batch]) -> None:
+            lines[height - 1 : extended[0], width - 1 : extended[1]] = given[channel, t]
+
+        read = reader(history[batch], x[batch], extended, corner)
+        for start, spectra in blocks(read, inputs, extended[0], sizes, lag, gradient.shape[2], x.dtype):
+            steps = spectra.shape[1] - lag + 1
+            given = np.empty((outputs, steps, sizes[0], sizes[1] // 2 + 1), spectra.dtype)
+            forward(behind, start, given, extended[0], sizes)
+            arrays = [made.view(made.real.dtype) for made in (spectra, given.reshape(outputs, steps, -1), total)]
+            over_tiles(partial(mixing.correlate, *arrays), arrays[0].shape[2])
+    made = fft.irfft2(total.reshape(*kernel.shape[:3], sizes[0], -1), s=sizes)
+    kernel += made[..., :height, :width]
 
 
 def lengths(frame: Frame) -> Frame:
@@ -105,7 +128,7 @@ def mix(spectra: ndarray, kernel: ndarray) -> ndarray:
     """Convolve in time: (out, block, frequency)."""
     mixed = np.empty((len(kernel), spectra.shape[1] - kernel.shape[2] + 1, kernel.shape[3]), spectra.dtype)
     x, weights, y = (values.view(spectra.real.dtype) for values in (spectra, kernel, mixed))
-    over_tiles(lambda first: mixing.convolve(x, weights, y, first), x.shape[2])
+    over_tiles(partial(mixing.convolve, x, weights, y), x.shape[2])
     return mixed
 
 
