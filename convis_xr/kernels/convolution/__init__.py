@@ -19,7 +19,7 @@ from .adjoint import Convolution, convolve
 from .cost import Estimate, Method, estimate
 from .frames import all_finite
 
-__all__ = ["Method", "causal_convolution", "check_method", "costs", "receptive_field"]
+__all__ = ["Estimate", "Method", "causal_convolution", "costs", "receptive_field"]
 
 # The largest kernel whose rank is looked for, and its longest side, so that this takes milliseconds.
 _ENTRIES, _SIDE = 2**17, 256
@@ -64,7 +64,7 @@ def causal_convolution(
     tensor([0.5000, 0.2500, 0.0000])
     """
     _check("causal_convolution", x, history, weight)
-    check_method(method, "causal_convolution: method")
+    _check_method(method)
     route = choose("causal_convolution", x, history, weight, adjoint=True)
     if route == "reference":
         y = reference.causal_convolution(_with_history(x, history), weight)
@@ -111,10 +111,9 @@ def costs(weight: Tensor, frame: tuple[int, int], low_rank_too: bool = True) -> 
     return estimate(tuple(weight.shape), frame, passes)
 
 
-def check_method(method: object, name: str) -> None:
-    """Raise a ValueError where there is no such method; None is the choice by costs."""
-    if method is not None and method not in get_args(Method):
-        raise ValueError(f"{name}: wanted 'direct', 'fourier', 'low_rank' or None, got {method!r}")
+def _check_method(method: object) -> None:
+    if method not in (*get_args(Method), None):
+        raise ValueError(f"causal_convolution: method: wanted 'direct', 'fourier', 'low_rank' or None, got {method!r}")
 
 
 def receptive_field(

@@ -7,7 +7,8 @@ movie with the gradient. Neither can be differentiated once more: force the rout
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,10 +20,15 @@ from torch.nn.functional import pad
 from ..memory import empty_like
 from ..threads import parallel, split
 from . import low_rank, rows, spectra
+from .cost import Method
 from .frames import fold
 
-Compiled = Literal["direct", "fourier", "low_rank"]
-_METHODS = {"direct": rows.convolve, "fourier": spectra.convolve, "low_rank": low_rank.convolve}
+Convolve = Callable[[ndarray, ndarray, ndarray, ndarray, tuple[int, int]], None]
+_METHODS: dict[Method, Convolve] = {
+    "direct": rows.convolve,
+    "fourier": spectra.convolve,
+    "low_rank": low_rank.convolve,
+}
 # Steps whose products with each other are taken at a time, for the gradient of a kernel in time alone.
 _BLOCK = 128
 
@@ -31,7 +37,7 @@ class Convolution(torch.autograd.Function):
     """``apply(history, x, weight, method)`` gives what `reference.causal_convolution` defines."""
 
     @staticmethod
-    def forward(ctx: Any, history: Tensor, x: Tensor, weight: Tensor, method: Compiled) -> Tensor:
+    def forward(ctx: Any, history: Tensor, x: Tensor, weight: Tensor, method: Method) -> Tensor:
         """Convolve."""
         ctx.save_for_backward(history, x, weight)
         ctx.method = method
@@ -51,10 +57,10 @@ class Convolution(torch.autograd.Function):
         return past, moved, kernel, None
 
 
-def convolve(history: Tensor, x: Tensor, weight: Tensor, method: Compiled) -> Tensor:
+def convolve(history: Tensor, x: Tensor, weight: Tensor, method: Method) -> Tensor:
     """Compute what ``reference.causal_convolution`` defines, by one of the compiled methods."""
     y = _room((x.shape[0], weight.shape[0], *x.shape[2:]), x)
-    _METHODS[method](*_arrays(history, x, weight, y), corner_of(weight))
+    _METHODS[method](_array(history), _array(x), _array(weight), y.numpy(), corner_of(weight))
     return y
 
 
@@ -68,11 +74,11 @@ def _room(shape: tuple[int, ...], like: Tensor) -> Tensor:
     return empty_like(like.new_empty(1).expand(shape))
 
 
-def _arrays(*tensors: Tensor) -> list[ndarray]:
-    return [tensor.detach().contiguous().numpy() for tensor in tensors]
+def _array(tensor: Tensor) -> ndarray:
+    return tensor.detach().contiguous().numpy()
 
 
-def _in_movie(gradient: Tensor, weight: Tensor, frame: torch.Size, method: Compiled) -> Tensor:
+def _in_movie(gradient: Tensor, weight: Tensor, frame: torch.Size, method: Method) -> Tensor:
     """The gradient of history and movie, one after the other."""
     _, inputs, lag, height, width = weight.shape
     turned = weight.transpose(0, 1).flip(2, 3, 4)
@@ -81,24 +87,26 @@ def _in_movie(gradient: Tensor, weight: Tensor, frame: torch.Size, method: Compi
     extended = _room(
         (len(gradient), inputs, gradient.shape[2] + lag - 1, frame[0] + height - 1, frame[1] + width - 1), gradient
     )
-    _METHODS[method](*_arrays(before, around, turned, extended), (0, 0))
+    _METHODS[method](_array(before), _array(around), _array(turned), extended.numpy(), (0, 0))
     if height == width == 1:
         return extended
     whole = _room((*extended.shape[:3], *frame), gradient)
     given, taken = (movie.flatten(0, 2).numpy() for movie in (extended, whole))
-    parallel(
-        lambda span: [fold(given[k], taken[k], *corner_of(weight)) for k in range(*span)],
-        split(len(taken), torch.get_num_threads()),
-    )
+
+    def some(span: tuple[int, int]) -> None:
+        for k in range(*span):
+            fold(given[k], taken[k], *corner_of(weight))
+
+    parallel(some, split(len(taken), torch.get_num_threads()))
     return whole
 
 
-def _in_weight(history: Tensor, x: Tensor, gradient: Tensor, weight: Tensor, method: Compiled) -> Tensor:
+def _in_weight(history: Tensor, x: Tensor, gradient: Tensor, weight: Tensor, method: Method) -> Tensor:
     if weight.shape[3:] == (1, 1):
         return _in_time_course(history, x, gradient, weight)
     kernel = np.zeros(weight.shape)
     correlate = rows.correlate if method == "direct" else spectra.correlate
-    correlate(*_arrays(history, x, gradient), corner_of(weight), kernel)
+    correlate(_array(history), _array(x), _array(gradient), corner_of(weight), kernel)
     return torch.from_numpy(kernel).to(weight.dtype)
 
 

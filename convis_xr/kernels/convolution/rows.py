@@ -82,9 +82,7 @@ def add_rows(target, source, offsets, weights):  # type: ignore[no-untyped-def]
             source[offsets[j + 7] : offsets[j + 7] + n],
         )
         for p in range(n):
-            target[p] += (
-                w0 * a[p] + w1 * b[p] + w2 * c[p] + w3 * d[p] + w4 * e[p] + w5 * f[p] + w6 * g[p] + w7 * h[p]
-            )
+            target[p] += w0 * a[p] + w1 * b[p] + w2 * c[p] + w3 * d[p] + w4 * e[p] + w5 * f[p] + w6 * g[p] + w7 * h[p]
         j += 8
     while j + 2 <= taps:
         w0, w1 = weights[j], weights[j + 1]

@@ -135,7 +135,12 @@ def mix(spectra: ndarray, kernel: ndarray) -> ndarray:
 def over_tiles(work: Callable[[int], None], length: int) -> None:
     """Call on the beginning of every tile, each thread on a run of them."""
     tiles = range(0, length, mixing.TILE)
-    parallel(lambda run: [work(tiles[k]) for k in range(*run)], split(len(tiles), torch.get_num_threads()))
+
+    def some(run: tuple[int, int]) -> None:
+        for k in range(*run):
+            work(tiles[k])
+
+    parallel(some, split(len(tiles), torch.get_num_threads()))
 
 
 def reader(history: ndarray, x: ndarray, extended: Frame, corner: Frame) -> Reader:

@@ -39,7 +39,7 @@ def test_it_can_be_printed_the_cheapest_first_and_given_other_constants() -> Non
     kernel, frame = (1, 1, 3, 3, 3), (100, 100)
     first, *rows = str(estimate(kernel, frame, (3, 9))).splitlines()
     assert first == "kernel (1, 1, 3, 3, 3), frame (100, 100)"
-    assert [row.split()[0] for row in rows][0] == "direct"
+    assert next(row.split()[0] for row in rows) == "direct"
     assert {row.split()[0] for row in rows} == {"direct", "fourier", "low_rank"}
     assert estimate(kernel, frame, constants=replace(Constants(), transform=0.0, lag=0.0)).best == "fourier"
 
