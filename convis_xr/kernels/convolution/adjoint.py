@@ -8,6 +8,7 @@ movie with the gradient. Neither can be differentiated once more: force the rout
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ _METHODS: dict[Method, Convolve] = {
     "fourier": spectra.convolve,
     "low_rank": low_rank.convolve,
 }
-# Steps whose products with each other are taken at a time, for the gradient of a kernel in time alone.
+# Steps that are taken at a time: for the gradient in the movie at least, for that of a kernel in time alone just so.
 _BLOCK = 128
 
 
@@ -79,26 +80,34 @@ def _array(tensor: Tensor) -> ndarray:
 
 
 def _in_movie(gradient: Tensor, weight: Tensor, frame: torch.Size, method: Method) -> Tensor:
-    """The gradient of history and movie, one after the other."""
-    _, inputs, lag, height, width = weight.shape
-    turned = weight.transpose(0, 1).flip(2, 3, 4)
-    before = gradient.new_zeros(*gradient.shape[:2], lag - 1, frame[0] + 2 * height - 2, frame[1] + 2 * width - 2)
-    around = pad(gradient, (width - 1, width - 1, height - 1, height - 1, 0, lag - 1))
-    extended = _room(
-        (len(gradient), inputs, gradient.shape[2] + lag - 1, frame[0] + height - 1, frame[1] + width - 1), gradient
-    )
-    _METHODS[method](_array(before), _array(around), _array(turned), extended.numpy(), (0, 0))
-    if height == width == 1:
-        return extended
-    whole = _room((*extended.shape[:3], *frame), gradient)
-    given, taken = (movie.flatten(0, 2).numpy() for movie in (extended, whole))
-
-    def some(span: tuple[int, int]) -> None:
-        for k in range(*span):
-            fold(given[k], taken[k], *corner_of(weight))
-
-    parallel(some, split(len(taken), torch.get_num_threads()))
+    """The gradient of history and movie, one after the other, a block of time at a time."""
+    steps, (_, inputs, lag, height, width) = gradient.shape[2], weight.shape
+    turned = _array(weight.transpose(0, 1).flip(2, 3, 4))
+    block = max(_BLOCK, 4 * lag)
+    whole = _room((len(gradient), inputs, steps + lag - 1, *frame), gradient)
+    for start in range(0, steps + lag - 1, block):
+        stop = min(start + block, steps + lag - 1)
+        # Steps before the first and after the last one have no gradient.
+        begin, end = start - lag + 1, min(stop, steps)
+        times = max(-begin, 0), stop - end
+        around = pad(gradient[:, :, max(begin, 0) : end], (width - 1,) * 2 + (height - 1,) * 2 + times)
+        extended = np.empty(
+            (len(gradient), inputs, stop - start, frame[0] + height - 1, frame[1] + width - 1), turned.dtype
+        )
+        before, after = _array(around[:, :, : lag - 1]), _array(around[:, :, lag - 1 :])
+        _METHODS[method](before, after, turned, extended, (0, 0))
+        _fold(extended, whole.numpy()[:, :, start:stop], corner_of(weight))
     return whole
+
+
+def _fold(extended: ndarray, frames: ndarray, corner: tuple[int, int]) -> None:
+    def some(piece: tuple[int, int, tuple[int, int]]) -> None:
+        batch, channel, span = piece
+        part = slice(*span)
+        fold(extended[batch, channel, part], frames[batch, channel, part], *corner)
+
+    spans = split(frames.shape[2], torch.get_num_threads())
+    parallel(some, list(product(range(frames.shape[0]), range(frames.shape[1]), spans)))
 
 
 def _in_weight(history: Tensor, x: Tensor, gradient: Tensor, weight: Tensor, method: Method) -> Tensor:

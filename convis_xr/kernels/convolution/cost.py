@@ -19,16 +19,16 @@ class Constants:
     """Nanoseconds on one core; as they stand: float32, two threads, on two cores of an AMD EPYC (Zen 4)."""
 
     #: of a pass over an output pixel, and of each tap in it, the latter also for each row of pixels
-    pixel: float = 3.0
-    tap: float = 0.045
-    tap_row: float = 0.5
+    pixel: float = 2.2
+    tap: float = 0.035
+    tap_row: float = 2.7
     #: of a kernel in time alone: the same, and by transforms along time
     time_pixel: float = 1.2
-    time_tap: float = 0.1
-    time_transform: float = 30.0
+    time_tap: float = 0.12
+    time_transform: float = 16.0
     #: of spectra, for each pixel of the frame as it is extended: to transform it and back, and to multiply for each lag
-    transform: float = 6.0
-    lag: float = 0.1
+    transform: float = 8.0
+    lag: float = 0.15
 
 
 @dataclass(frozen=True)

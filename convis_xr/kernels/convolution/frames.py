@@ -21,19 +21,20 @@ def extend(frame, target, top, left):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def fold(extended, frame, top, left):  # type: ignore[no-untyped-def]
-    """Give what is at the repeated pixels to those that they repeat: the adjoint of `extend`."""
-    height, width = frame.shape
-    frame[:] = 0
-    for i in range(extended.shape[0]):
-        row = extended[i]
-        out = frame[min(max(i - top, 0), height - 1)]
-        for j in range(left):
-            out[0] += row[j]
-        for j in range(width):
-            out[j] += row[left + j]
-        for j in range(left + width, extended.shape[1]):
-            out[width - 1] += row[j]
+def fold(extended, frames, top, left):  # type: ignore[no-untyped-def]
+    """Give what is at the repeated pixels to those that they repeat, frame by frame: the adjoint of `extend`."""
+    _, height, width = frames.shape
+    for t in range(len(frames)):
+        frames[t] = 0
+        for i in range(extended.shape[1]):
+            row = extended[t, i]
+            out = frames[t, min(max(i - top, 0), height - 1)]
+            for j in range(left):
+                out[0] += row[j]
+            for j in range(width):
+                out[j] += row[left + j]
+            for j in range(left + width, extended.shape[2]):
+                out[width - 1] += row[j]
 
 
 @compiled

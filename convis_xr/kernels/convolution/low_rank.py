@@ -13,7 +13,7 @@ from . import rows
 #: How much of a kernel (relative, root of the sum of squares) its products may miss: its own rounding, no more.
 TOLERANCE = {"float32": 1e-7, "float64": 2e-15}
 # Steps that are taken at a time, so that what stands between the passes stays near the processor.
-_BLOCK = 32
+_BLOCK = 64
 
 
 class Product(NamedTuple):

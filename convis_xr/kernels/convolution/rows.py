@@ -15,7 +15,7 @@ from ..threads import parallel, split
 from .frames import extend
 
 # Samples in a ring that stays in the nearest cache, and how long a piece of a row is at least and at most.
-_RING, _SHORTEST, _LONGEST = 2**13, 64, 2048
+_RING, _SHORTEST, _LONGEST = 2**13, 128, 2048
 
 
 def convolve(history: ndarray, x: ndarray, weight: ndarray, y: ndarray, corner: tuple[int, int]) -> None:
@@ -114,11 +114,13 @@ def place(ring, offsets, t, height, width):  # type: ignore[no-untyped-def]
     inputs, lag, rows, columns = ring.shape
     j = 0
     for i in range(inputs):
-        for k in range(lag):
+        slot = t % lag
+        for _ in range(lag):
             for m in range(height):
                 for n in range(width):
-                    offsets[j] = ((i * lag + (t + k) % lag) * rows + m) * columns + n
+                    offsets[j] = ((i * lag + slot) * rows + m) * columns + n
                     j += 1
+            slot = slot + 1 if slot + 1 < lag else 0
 
 
 @compiled_fused
