@@ -18,8 +18,8 @@ from ..threads import parallel, split
 from . import mixing
 from .frames import extend
 
-# Complex numbers in the spectra of one block of time, and how many frames it has at most.
-_BLOCK, _LONGEST = 2**21, 64
+# Complex numbers in the spectra of one block of time at most, and how many frames it has for short kernels.
+_BLOCK, _FRAMES = 2**21, 64
 
 Frame = tuple[int, int]
 #: Writes the frame ``t`` of a channel into rows of another size: ``(channel, t, rows)``.
@@ -71,16 +71,16 @@ def spectrum_of(weight: ndarray, sizes: Frame) -> ndarray:
     return fft.rfft2(weight, s=sizes, workers=torch.get_num_threads()).reshape(*weight.shape[:3], -1)
 
 
-def block_length(sizes: Frame) -> int:
-    """Say how many frames are transformed at a time."""
-    return max(2, min(_LONGEST, _BLOCK // (sizes[0] * (sizes[1] // 2 + 1))))
+def block_length(sizes: Frame, lag: int) -> int:
+    """Say how many frames are transformed at a time: enough that those that go on to the next block are the fewer."""
+    return max(2, min(max(_FRAMES, 2 * lag), _BLOCK // (sizes[0] * (sizes[1] // 2 + 1))))
 
 
 def blocks(
     read: Reader, channels: int, height: int, sizes: Frame, lag: int, steps: int, dtype: np.dtype
 ) -> Iterator[tuple[int, ndarray]]:
     """Yield where a block begins, and its spectra (channel, lag - 1 + block, frequency): the last ones go on."""
-    block, columns = min(block_length(sizes), steps), sizes[1] // 2 + 1
+    block, columns = min(block_length(sizes, lag), steps), sizes[1] // 2 + 1
     shape = (channels, lag - 1 + block, sizes[0], columns)
     spectra = np.zeros(shape, np.result_type(dtype, np.complex64))
     forward(read, 0, spectra[:, : lag - 1], height, sizes)
