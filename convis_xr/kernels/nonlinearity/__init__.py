@@ -45,13 +45,17 @@ def ganglion_nonlinearity(v: Tensor, threshold: Scalar, baseline: Scalar, slope:
     tensor([ 25.,  50., 100.])
     """
     values = check_nonlinearity("ganglion_nonlinearity", threshold, baseline, slope)
-    route = choose("ganglion_nonlinearity", v, threshold, baseline, slope)
+    route = choose("ganglion_nonlinearity", v, threshold, baseline, slope, triton=True)
     if route == "reference":
         return reference.ganglion_nonlinearity(v, *values)
     if route == "torch":
         return _torch(
             v, *(torch.as_tensor(value, dtype=v.dtype, device=v.device) for value in (threshold, baseline, slope))
         )
+    if route == "triton":
+        from . import triton_loops  # Triton is loaded when first used
+
+        return triton_loops.ganglion_nonlinearity(v, *values)
     from . import loops  # numba is loaded when first used
 
     return loops.ganglion_nonlinearity(v, *values)

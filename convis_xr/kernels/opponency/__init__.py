@@ -44,12 +44,16 @@ def weighted_difference(center: Tensor, surround: Tensor, gain: Scalar, weight: 
             f"weighted_difference: surround: wanted {center.dtype} of shape {tuple(center.shape)} on {center.device}, "
             f"got {surround.dtype} of shape {tuple(surround.shape)} on {surround.device}"
         )
-    route = choose("weighted_difference", center, surround, gain, weight)
+    route = choose("weighted_difference", center, surround, gain, weight, triton=True)
     if route == "torch":
         a, b = (torch.as_tensor(factor, dtype=center.dtype, device=center.device) for factor in (gain, gain * weight))
         return a * center - b * surround
     if route == "reference":
         return reference.weighted_difference(center, surround, number(gain), number(weight))
+    if route == "triton":
+        from . import triton_loops  # Triton is loaded when first used
+
+        return triton_loops.weighted_difference(center, surround, number(gain), number(weight))
     from . import loops  # numba is loaded when first used
 
     return loops.weighted_difference(center, surround, number(gain), number(weight))

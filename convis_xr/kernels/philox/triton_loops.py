@@ -77,7 +77,7 @@ def normal_of(block, lane, words, DTYPE: tl.constexpr):
     first, second = tl.where(lane < 2, w0, w2), tl.where(lane < 2, w1, w3)
     u = (first.to(tl.float32) + 0.5) * 2.3283064365386963e-10  # 2**-32
     angle = ((second << 2).to(tl.int32, bitcast=True) >> 8).to(DTYPE) * _QUADRANT
-    if DTYPE == tl.float32:
+    if DTYPE.primitive_bitwidth == 32:
         radius, cosine, sine = tl.sqrt_rn(-2.0 * _log_unit(u)), _cos(angle), _sin(angle)
     else:
         radius, cosine, sine = tl.sqrt(-2.0 * tl.log(u.to(DTYPE))), tl.cos(angle), tl.sin(angle)
