@@ -36,12 +36,12 @@ def noisy_lif(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Compute what ``reference.noisy_lif`` defines, for a current (batch, channel, time, y, x)."""
     current = current.contiguous()
-    failed, counts, v, left = run(_noisy_lif, current, (potential, refractory), cells, membrane, source)
+    failed, counts, state = run(_noisy_lif, current, (potential, refractory), cells, membrane, source)
     if failed is not None:
         where, k = failed
         drive = float(current[(*where[:2], k, *where[2:])])
         raise overflow(where, source.step + k, drive, membrane)
-    return counts, v, left
+    return counts, state[0], state[1]
 
 
 def run(
@@ -52,7 +52,7 @@ def run(
     membrane: Membrane,
     source: Source,
     *parameters: float,
-) -> tuple[tuple[tuple[int, ...], int] | None, Tensor, *tuple[Tensor, ...]]:
+) -> tuple[tuple[tuple[int, ...], int] | None, Tensor, tuple[Tensor, ...]]:
     """Start a kernel that ends in spikes; return where and when a count overflows, the counts, and the new state."""
     x, cells = x.contiguous(), cells.contiguous()
     state = tuple(part.detach().clone(memory_format=torch.contiguous_format) for part in state)
@@ -69,10 +69,10 @@ def run(
     )  # fmt: skip
     first = int(failed)
     if first == NONE:
-        return None, counts, *state
+        return None, counts, state
     k, cell = divmod(first, cells.numel())
     where = tuple(int(i) for i in torch.unravel_index(torch.tensor(cell), cells.shape))
-    return (where, k), counts, *state
+    return (where, k), counts, state
 
 
 @triton.jit(do_not_specialize=["units", "steps", "tiles", "first", "repeat", "k0", "k1"])
@@ -84,6 +84,7 @@ def _noisy_lif(
     NOISY: tl.constexpr, SCATTERED: tl.constexpr, TILE: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
     """Take one run of cells through time; current and counts are (unit, step, pixel), the rest (unit, pixel)."""
+    first, units = first.to(tl.int64), units.to(tl.int64)
     unit, pixel = (tl.program_id(0) // tiles).to(tl.int64), tl.program_id(0) % tiles * TILE + tl.arange(0, TILE)
     inside, own = pixel < pixels, unit * pixels + pixel
     v, left = tl.load(potential + own, inside), tl.load(refractory + own, inside)
@@ -91,11 +92,9 @@ def _noisy_lif(
     whole, membrane = whole_of(decay, gain, spread, near, dt, v.dtype), membrane_of(g_leak, noise, mean, sd, dt)
     for k in tl.range(steps, num_stages=STAGES):
         drive = tl.load(current + (unit * steps + k) * pixels + pixel, inside, 0.0)
-        count, v, left = fire(
-            v, left, drive, inside, place, first.to(tl.int64) + k, key, whole, membrane, NOISY, SCATTERED
-        )
+        count, v, left = fire(v, left, drive, inside, place, first + k, key, whole, membrane, NOISY, SCATTERED)
         tl.store(counts + (unit * steps + k) * pixels + pixel, count.to(tl.uint8), inside)
-        note(failed, count, inside, (k * units.to(tl.int64) + unit) * pixels + pixel)
+        note(failed, count, inside, (k * units + unit) * pixels + pixel)
     tl.store(potential + own, v, inside)
     tl.store(refractory + own, left, inside)
 
