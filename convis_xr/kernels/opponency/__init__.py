@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..dispatch import choose
+from ..dispatch import choose, gradient_wanted
 from ..scalars import Scalar, number
 from . import reference
 
@@ -44,12 +44,14 @@ def weighted_difference(center: Tensor, surround: Tensor, gain: Scalar, weight: 
             f"weighted_difference: surround: wanted {center.dtype} of shape {tuple(center.shape)} on {center.device}, "
             f"got {surround.dtype} of shape {tuple(surround.shape)} on {surround.device}"
         )
-    route = choose("weighted_difference", center, surround, gain, weight)
+    route = choose("weighted_difference", center, surround, gain, weight, adjoint=True)
     if route == "torch":
         a, b = (torch.as_tensor(factor, dtype=center.dtype, device=center.device) for factor in (gain, gain * weight))
         return a * center - b * surround
     if route == "reference":
         return reference.weighted_difference(center, surround, number(gain), number(weight))
-    from . import loops  # numba is loaded when first used
+    from . import adjoint, loops  # numba is loaded when first used
 
+    if gradient_wanted(center, surround, gain, weight):
+        return adjoint.weighted_difference(center, surround, gain, weight)
     return loops.weighted_difference(center, surround, number(gain), number(weight))

@@ -30,35 +30,32 @@ def high_pass(x: Tensor, state: Tensor, rate: Tensor, weight: Scalar) -> tuple[T
 class _Cascade(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, state: Tensor, rate: Tensor) -> tuple[Tensor, Tensor]:
-        ctx.rate = number(rate)
-        ctx.save_for_backward(*((x, state, rate) if ctx.needs_input_grad[2] else ()))
-        return loops.cascade(x, state, ctx.rate)
+        ctx.rate = rate.detach()
+        ctx.save_for_backward(*((x, state) if ctx.needs_input_grad[2] else ()))
+        return loops.cascade(x, state, number(rate))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_y: Tensor, grad_end: Tensor) -> tuple[Tensor | None, ...]:
-        x, state, rate = ctx.saved_tensors or (None, None, None)
-        entered = None if x is None else (x, state)
-        grad_x, grad_state, slope = adjoint_loops.cascade(grad_y, grad_end, ctx.rate, entered, ctx.needs_input_grad[0])
-        return grad_x, grad_state, None if rate is None else rate.new_tensor(slope)
+        wants_x, _, wants_rate = ctx.needs_input_grad
+        entered = ctx.saved_tensors or None
+        grad_x, grad_state, slope = adjoint_loops.cascade(grad_y, grad_end, number(ctx.rate), entered, wants_x)
+        return grad_x, grad_state, ctx.rate.new_tensor(slope) if wants_rate else None
 
 
 class _HighPass(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, state: Tensor, rate: Tensor, weight: Scalar) -> tuple[Tensor, Tensor]:
-        ctx.numbers = number(rate), number(weight)
-        ctx.scalars = rate.detach(), weight.detach() if isinstance(weight, Tensor) else None
+        ctx.rate, ctx.weight = rate.detach(), weight.detach() if isinstance(weight, Tensor) else weight
         ctx.save_for_backward(*((x, state) if any(ctx.needs_input_grad[2:]) else ()))
-        return loops.high_pass(x, state, *ctx.numbers)
+        return loops.high_pass(x, state, number(rate), number(weight))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_y: Tensor, grad_end: Tensor) -> tuple[Tensor | None, ...]:
-        grad_x, grad_state, *slopes = adjoint_loops.high_pass(
-            grad_y, grad_end, *ctx.numbers, ctx.saved_tensors or None, ctx.needs_input_grad[0]
+        wants_x, _, wants_rate, wants_weight = ctx.needs_input_grad
+        grad_x, grad_state, in_rate, in_weight = adjoint_loops.high_pass(
+            grad_y, grad_end, number(ctx.rate), number(ctx.weight), ctx.saved_tensors or None, wants_x
         )
-        in_scalars = (
-            like.new_tensor(slope) if wanted else None
-            for like, slope, wanted in zip(ctx.scalars, slopes, ctx.needs_input_grad[2:], strict=True)
-        )
-        return grad_x, grad_state, *in_scalars
+        grad_rate = ctx.rate.new_tensor(in_rate) if wants_rate else None
+        return grad_x, grad_state, grad_rate, ctx.weight.new_tensor(in_weight) if wants_weight else None

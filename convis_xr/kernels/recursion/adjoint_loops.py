@@ -16,7 +16,8 @@ from torch import Tensor
 from ..compiled import compiled
 from ..memory import empty_like
 from ..threads import parallel
-from .loops import tiles, units
+from ..tiles import tiles, units
+from .loops import TILE
 
 #: What entered: the movie and the state.
 Entered = tuple[Tensor, Tensor]
@@ -50,10 +51,10 @@ def cascade(
     rate = back.dtype.type(rate)
     slope = 0.0
     if entered is None:
-        parallel(lambda tile: _cascade(back, poles, out, rate, *tile), tiles(back))
+        parallel(lambda tile: _cascade(back, poles, out, rate, *tile), tiles(back, TILE))
     else:
         movie, slopes, total = units(entered[0].detach().contiguous()), np.zeros_like(poles), np.zeros(poles.shape[1:])
-        parallel(lambda tile: _cascade_slope(movie, back, poles, slopes, out, total, rate, *tile), tiles(back))
+        parallel(lambda tile: _cascade_slope(movie, back, poles, slopes, out, total, rate, *tile), tiles(back, TILE))
         slope = float(total.sum()) + _product(slopes, entered[1])
     return grad_x if wants_movie else None, grad_state, slope
 
@@ -66,11 +67,13 @@ def high_pass(
     back, out, low = units(grads), units(grad_x), _poles(grad_state)[0]
     rate, weight = back.dtype.type(rate), back.dtype.type(weight)
     if entered is None:
-        parallel(lambda tile: _high_pass(back, low, out, rate, weight, *tile), tiles(back))
+        parallel(lambda tile: _high_pass(back, low, out, rate, weight, *tile), tiles(back, TILE))
         return grad_x if wants_movie else None, grad_state, 0.0, 0.0
     movie = units(entered[0].detach().contiguous())
     slopes, totals = np.zeros((2, *low.shape), low.dtype), np.zeros((2, *low.shape))
-    parallel(lambda tile: _high_pass_slopes(movie, back, low, slopes, out, totals, rate, weight, *tile), tiles(back))
+    parallel(
+        lambda tile: _high_pass_slopes(movie, back, low, slopes, out, totals, rate, weight, *tile), tiles(back, TILE)
+    )
     in_rate, in_weight = (float(totals[i].sum()) + _product(slopes[i], entered[1]) for i in range(2))
     return grad_x if wants_movie else None, grad_state, in_rate, in_weight
 
