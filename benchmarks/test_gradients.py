@@ -1,21 +1,21 @@
 """Cost of a gradient: forward and backward, beside forward alone. 100 x 100 px, 1000 steps, float32, two threads.
 
-``extra_info["ratio"]`` is the fastest round of both over the fastest of forward alone, taken in turns; the benchmark's
-own time is that of both. ``extra_info["4 x the steps"]`` says how it grows with the chunk.
+What is noted is the fastest round of both over the fastest of forward alone, taken in turns; the time of a benchmark is
+that of both. Less is better.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
 import torch
-from pytest_benchmark.fixture import BenchmarkFixture
 from torch import Tensor
 
 import convis_xr as cx
+from benchmarks.conftest import Speed
 from convis_xr.kernels.gaussian import gaussian_blur
 from convis_xr.kernels.nonlinearity import ganglion_nonlinearity
 from convis_xr.kernels.recursion import gamma_low_pass, low_pass, partial_high_pass, rest
@@ -35,14 +35,6 @@ OPERATIONS: dict[str, tuple[Operation, tuple[float, float]]] = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def two_threads() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
 def fastest(functions: Sequence[Callable[[], object]], rounds: int) -> list[float]:
     """Seconds of each, taken in turns."""
     times: list[list[float]] = [[] for _ in functions]
@@ -55,18 +47,23 @@ def fastest(functions: Sequence[Callable[[], object]], rounds: int) -> list[floa
 
 
 def measure(
-    benchmark: BenchmarkFixture, forward: Callable[[], object], both: Callable[[], object], rounds: int = 5
+    speed: Speed,
+    row: str,
+    forward: Callable[[], object],
+    both: Callable[[], object],
+    pixels: int,
+    wanted: float | None = None,
+    rounds: int = 5,
 ) -> None:
     fastest((forward, both), 2)
     alone, together = fastest((forward, both), rounds)
-    benchmark.pedantic(both, rounds=2)
-    benchmark.extra_info["forward [ms]"] = round(alone * 1e3, 1)
-    benchmark.extra_info["ratio"] = round(together / alone, 2)
+    speed(row, both, pixels, rounds=2)
+    speed.note(row, together / alone, unit="x forward", wanted=wanted)
 
 
 @pytest.mark.parametrize("wanted", ["movie", "all"])
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_an_operation(benchmark: BenchmarkFixture, name: str, wanted: str) -> None:
+def test_an_operation(speed: Speed, name: str, wanted: str) -> None:
     operation, scalars = OPERATIONS[name]
     x = torch.rand(1, 1, STEPS, SIZE, SIZE)
     operands = [x, x[:, :, 0].clone(), *(torch.tensor(value, dtype=torch.float64) for value in scalars)]
@@ -77,7 +74,8 @@ def test_an_operation(benchmark: BenchmarkFixture, name: str, wanted: str) -> No
         asked = [leaf for leaf in leaves if leaf.requires_grad]
         torch.autograd.grad(operation(*leaves), asked, grad, allow_unused=True)
 
-    measure(benchmark, lambda: operation(*operands), both)
+    goal = 3 if name == "low_pass" else None
+    measure(speed, f"gradients of {name}: {wanted}", lambda: operation(*operands), both, x.numel(), goal)
 
 
 def cascade() -> cx.Layer:
@@ -89,7 +87,7 @@ def cascade() -> cx.Layer:
         cx.filters.LowPass(tau="5 ms"),
         cx.filters.NLRectify(),
     ]
-    return cx.models.List(parts)
+    return cx.models.List(*parts)
 
 
 MODELS: dict[str, Callable[[], cx.Layer]] = {"cascade": cascade, "LN": lambda: cx.models.LN((20, 10, 10))}
@@ -124,14 +122,15 @@ def fitting(model: cx.Layer, steps: int) -> tuple[Callable[[], object], Callable
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_step_of_a_fit(benchmark: BenchmarkFixture, name: str) -> None:
+def test_a_step_of_a_fit(speed: Speed, name: str) -> None:
     forward, step = fitting(MODELS[name](), 500)
-    measure(benchmark, forward, step, rounds=3)
+    measure(speed, f"step of a fit: {name}", forward, step, 500 * SIZE * SIZE, 4, rounds=3)
 
 
-def test_a_step_of_a_fit_is_linear_in_the_length_of_the_chunk(benchmark: BenchmarkFixture) -> None:
-    _, short = fitting(cascade(), 250)
-    _, long = fitting(cascade(), 1000)
+def test_a_step_of_a_fit_is_linear_in_the_length_of_the_chunk(speed: Speed) -> None:
+    (_, short), (_, long) = (fitting(cascade(), steps) for steps in (250, 1000))
+    fastest((short, long), 1)
     times = fastest((short, long), 3)
-    benchmark.pedantic(short, rounds=2)
-    benchmark.extra_info["4 x the steps"] = round(times[1] / times[0], 2)
+    row = "step of a fit: 1000 steps / 250 steps"
+    speed(row, short, 250 * SIZE * SIZE, rounds=2)
+    speed.note(row, times[1] / times[0], unit="x", wanted=4)
