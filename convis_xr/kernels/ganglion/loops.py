@@ -12,10 +12,9 @@ import torch
 from torch import Tensor
 
 from ..compiled import compiled, compiled_inline
-from ..lif.loops import GROUP, check, fire, log_of, room, step_of, tiles_of
+from ..lif.loops import GROUP, RUN, check, fire, log_of, next_run, room, step_of, tiles_of
 from ..lif.membrane import Membrane, Source
 from ..nonlinearity.loops import Nonlinearity, current_of
-from ..philox.counters import TILE
 from ..threads import parallel, split
 
 
@@ -62,19 +61,20 @@ def _run(  # type: ignore[no-untyped-def]
     x, counts, low, v, left, tiles, transient, nonlinearity, step, membrane, first, repeat, k0, k1
 ):
     scratch, log = room(v), log_of(0)
-    currents = np.empty(TILE, v.dtype)
-    for group in range(0, len(tiles), GROUP):
+    currents = np.empty(RUN, v.dtype)
+    tile = 0
+    while tile < len(tiles):
+        run, tile = next_run(tiles, tile, GROUP)
+        _, unit, start, stop = run
+        drive = currents[: stop - start]
         for k in range(x.shape[1]):
-            for tile in tiles[group : group + GROUP]:
-                unit, start, stop = tile[2], tile[3], tile[3] + tile[4]
-                drive = currents[: tile[4]]
-                _drive(x[unit, k, start:stop], low[unit, start:stop], drive, transient, nonlinearity)
-                failed = fire(
-                    drive, counts[unit, k, start:stop], v[unit, start:stop], left[unit, start:stop],
-                    tile, step, membrane, first + k, repeat, k0, k1, scratch, log,
-                )  # fmt: skip
-                if failed >= 0:
-                    return unit, k, start + failed, np.float64(drive[failed])
+            _drive(x[unit, k, start:stop], low[unit, start:stop], drive, transient, nonlinearity)
+            failed = fire(
+                drive, counts[unit, k, start:stop], v[unit, start:stop], left[unit, start:stop],
+                run, step, membrane, first + k, repeat, k0, k1, scratch, log,
+            )  # fmt: skip
+            if failed >= 0:
+                return unit, k, start + failed, np.float64(drive[failed])
     return -1, -1, -1, 0.0
 
 
