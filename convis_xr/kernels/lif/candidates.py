@@ -1,7 +1,8 @@
-"""The first look at cells that may fire in a step: packed side by side, so that a vector takes several at once.
+"""What happens first to cells that may fire in a step: packed side by side, so that a vector takes several at once.
 
 A cell is a candidate when it is at threshold, may have crossed it within the step, or comes out of its refractory
-period. Few of them fire: these, and the rare ones that a rounding could turn, are left to `spans.follow`.
+period. `first_span` and `chances` find out which ones fire, `settle` brings these to the front, and `first_spike` takes
+them to the end of their first refractory period; what else they do in the step is left to `spans.follow`.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ import numpy as np
 
 from ..compiled import compiled, compiled_inline
 from ..exponential import expm1
-from ..philox.loops import log_unit, uniform_of_cell
-from .membrane import BRIDGE
+from ..philox.loops import log_unit, normal_of_cell, uniform_of_cell
+from .membrane import BRIDGE, REFRACTORY
+from .spans import crossed, crossing_time
 
 _U = np.uint32
 
 #: Candidates that are looked at together, and what is kept of each: where its membrane starts and ends, the length of
-#: its span, its current and its noise, and how near to threshold is near enough.
+#: its span, its current and its noise, how near to threshold is near enough, and for how long it will be refractory.
 LANES = 16
-_V, _END, _H, _DRIVE, _NOISE, _REACH = (column * LANES for column in range(6))
+_V, _END, _H, _DRIVE, _NOISE, _REACH, _QUIET = (column * LANES for column in range(7))
 
 #: More than what logarithm and exponential are wrong by, for draws as small as 2**-24.
 _MARGIN = 1e-5
@@ -27,7 +29,7 @@ _MARGIN = 1e-5
 @compiled
 def room_for(n):  # type: ignore[no-untyped-def]
     """Return room for n candidates: the place of each in its run, and its numbers."""
-    return np.zeros((n // LANES, LANES), np.int64), np.zeros((n // LANES, 6 * LANES))
+    return np.zeros((n // LANES, LANES), np.int64), np.zeros((n // LANES, 7 * LANES))
 
 
 @compiled_inline
@@ -79,9 +81,10 @@ def first_span(candidates, many, membrane):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def chances(candidates, many, cell, low, high, repeat, k0, k1):  # type: ignore[no-untyped-def]
+def chances(candidates, many, cell, draw):  # type: ignore[no-untyped-def]
     """Turn ``u < exp(-odds/bridge)``, whether a span below threshold crossed it, into how small the odds have to be."""
     places, numbers = candidates
+    low, high, repeat, k0, k1 = draw
     word = _U(high | _U(BRIDGE << 28))
     for chunk in range(chunks_of(many)):
         for lane in range(LANES):
@@ -89,12 +92,54 @@ def chances(candidates, many, cell, low, high, repeat, k0, k1):  # type: ignore[
             numbers[chunk, _REACH + lane] *= _MARGIN - np.float64(log_unit(np.float32(u)))
 
 
+@compiled
+def settle(candidates, many, cell, membrane, draw, v, left):  # type: ignore[no-untyped-def]
+    """Write down where cells are that do not fire, bring those that do to the front; return how many these are."""
+    places, numbers = candidates
+    firing = 0
+    for i in range(many):
+        chunk, lane = i // LANES, i % LANES
+        j, start = places[chunk, lane], numbers[chunk, _V + lane]
+        end, h = numbers[chunk, _END + lane], numbers[chunk, _H + lane]
+        fires = end == end
+        if start < 1.0 and end < 1.0:
+            near = (1.0 - start) * (1.0 - end) < numbers[chunk, _REACH + lane]
+            fires = near and crossed(start, end, h, cell + j, membrane, 0, draw)
+            end = 2.0 - end if fires else end
+        if not fires:
+            v[j], left[j] = end, 0.0
+            continue
+        chunk, lane = firing // LANES, firing % LANES
+        places[chunk, lane], numbers[chunk, _V + lane] = j, start
+        numbers[chunk, _END + lane], numbers[chunk, _H + lane] = end, h
+        firing += 1
+    return firing
+
+
+@compiled
+def first_spike(candidates, firing, cell, membrane, draw, like):  # type: ignore[no-untyped-def]
+    """Find what is left of the step after the first spike, and for how long the cell is refractory then."""
+    places, numbers = candidates
+    g_leak, mean, spread = membrane.g_leak, membrane.refractory_mean, membrane.refractory_sd
+    for chunk in range(chunks_of(firing)):
+        for lane in range(LANES):
+            h = numbers[chunk, _H + lane]
+            numbers[chunk, _H + lane] = h - crossing_time(
+                numbers[chunk, _V + lane], numbers[chunk, _END + lane], h, g_leak
+            )
+            numbers[chunk, _QUIET + lane] = mean
+    if spread > 0.0:
+        low, high, repeat, k0, k1 = draw
+        word = _U(high | _U(REFRACTORY << 28))
+        for chunk in range(chunks_of(firing)):
+            for lane in range(LANES):
+                n = normal_of_cell(cell + places[chunk, lane], low, word, repeat, k0, k1, like)
+                numbers[chunk, _QUIET + lane] += spread * n
+
+
 @compiled_inline
-def first_of(candidates, i):  # type: ignore[no-untyped-def]
-    """Return place, start, end and length of a candidate's span, and whether it may have fired in it."""
+def spike_of(candidates, i):  # type: ignore[no-untyped-def]
+    """Return the place of a cell that fires, what is left of the step, and how long it will be refractory."""
     places, numbers = candidates
     chunk, lane = i // LANES, i % LANES
-    v, end, h = numbers[chunk, _V + lane], numbers[chunk, _END + lane], numbers[chunk, _H + lane]
-    if v < 1.0 and end < 1.0:
-        return places[chunk, lane], v, end, h, (1.0 - v) * (1.0 - end) < numbers[chunk, _REACH + lane]
-    return places[chunk, lane], v, end, h, end == end
+    return places[chunk, lane], numbers[chunk, _H + lane], max(numbers[chunk, _QUIET + lane], 0.0)

@@ -18,13 +18,13 @@ from ..compiled import compiled, compiled_inline
 from ..philox.counters import BLOCKS, MASK, TILE
 from ..philox.loops import tiles_of_normals
 from ..threads import parallel, split
-from .candidates import chances, first_of, first_span, pack, pick, room_for
+from .candidates import chances, first_span, first_spike, pack, pick, room_for, settle, spike_of
 from .membrane import CERTAIN, MOST, Events, Membrane, Source, overflow, span_of
 from .spans import follow
 
 _U = np.uint32
 _LONGEST = TILE * MOST  # spikes that a tile can fire in a step
-GROUP = 8  # tiles that are taken through time together: their state stays in the nearest caches
+GROUP = 32  # tiles that are taken through time together: memory is read in long runs, their state stays in caches
 RUN = GROUP * TILE
 
 
@@ -178,23 +178,25 @@ def fire(drive, counts, v, left, run, step, membrane, now, repeat, k0, k1, scrat
     noise = normals.reshape(normals.size)[head : head + n]
     if not _advance(drive, noise, counts, v, left, before, marks, step):
         return -1
+    draw = low, high, repeat, k0, k1
     many = pick(marks, candidates, n)
     pack(candidates, many, before, v, left, drive, noise)
     first_span(candidates, many, membrane)
     if membrane.noise > 0:
-        chances(candidates, many, cell, low, high, repeat, k0, k1)
-    draw = low, high, repeat, k0, k1
-    for i in range(many):
-        j, start, end, h, fires = first_of(candidates, i)
-        if not fires:
-            v[j], left[j] = end, 0.0
-            continue
-        n, end, rest = follow(start, end, h, np.float64(drive[j]), cell + j, membrane, draw, times, noise[j])
-        if n > MOST:
+        chances(candidates, many, cell, draw)
+    firing = settle(candidates, many, cell, membrane, draw, v, left)
+    first_spike(candidates, firing, cell, membrane, draw, noise[0])
+    for i in range(firing):
+        j, h, quiet = spike_of(candidates, i)
+        times[0] = membrane.dt - h
+        count, end, rest = 1, 0.0, quiet - h
+        if rest < 0.0:
+            count, end, rest = follow(-rest, np.float64(drive[j]), cell + j, membrane, draw, times, noise[0])
+        if count > MOST:
             return j
-        counts[j], v[j], left[j] = n, end, rest
+        counts[j], v[j], left[j] = count, end, rest
         if len(log[1]) > 0:
-            _note(log, n, run[1], run[2] + j, now, times)
+            _note(log, count, run[1], run[2] + j, now, times)
     return -1
 
 

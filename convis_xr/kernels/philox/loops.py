@@ -152,7 +152,7 @@ def uniform_of_cell(cell, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
     return (np.float64(word >> _U(9)) + 0.5) * 2.0**-23
 
 
-@compiled
+@compiled_inline
 def normal_of_cell(cell, c1, c2, c3, k0, k1, like):  # type: ignore[no-untyped-def]
     """See `reference.normal`: of the type of `like`, with the bits that `tile_of_normals` gives the cell."""
     lane, (w0, w1, w2, w3) = words_of_cell(cell, c1, c2, c3, k0, k1)
