@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ..compiled import compiled, compiled_inline
-from ..lif.loops import GROUP, RUN, check, fire, log_of, next_run, room, step_of, tiles_of
+from ..lif.loops import RUN, check, fire, log_of, room, runs_of, step_of, tiles_of
 from ..lif.membrane import Membrane, Source
 from ..nonlinearity.loops import Nonlinearity, current_of
 from ..threads import parallel, split
@@ -49,7 +49,7 @@ def ganglion_spikes(
     )
     where = (np.int64(source.step), np.uint32(source.repeat), *map(np.uint32, source.key))
     ends = parallel(
-        lambda piece: _run(movie, counts, low, v, left, tiles[slice(*piece)], *stages, *where),
+        lambda piece: _run(movie, counts, low, v, left, runs_of(tiles[slice(*piece)]), *stages, *where),
         split(len(tiles), torch.get_num_threads()),
     )
     check(ends, cells, membrane, source)
@@ -58,14 +58,12 @@ def ganglion_spikes(
 
 @compiled
 def _run(  # type: ignore[no-untyped-def]
-    x, counts, low, v, left, tiles, transient, nonlinearity, step, membrane, first, repeat, k0, k1
+    x, counts, low, v, left, runs, transient, nonlinearity, step, membrane, first, repeat, k0, k1
 ):
     scratch, log = room(v), log_of(0)
     currents = np.empty(RUN, v.dtype)
-    tile = 0
-    while tile < len(tiles):
-        run, tile = next_run(tiles, tile, GROUP)
-        _, unit, start, stop = run
+    for run in runs:
+        unit, start, stop = run[1], run[2], run[2] + run[3]
         drive = currents[: stop - start]
         for k in range(x.shape[1]):
             _drive(x[unit, k, start:stop], low[unit, start:stop], drive, transient, nonlinearity)

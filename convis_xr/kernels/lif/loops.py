@@ -59,8 +59,12 @@ def noisy_lif(
     tiles = tiles_of(cells)
     step, key = step_of(membrane, drive.dtype), tuple(map(_U, source.key))
     where = (np.int64(source.step), _U(source.repeat), *key, events is not None)
-    pieces = split(len(tiles), torch.get_num_threads())
-    ends = parallel(lambda piece: _run(drive, counts, v, left, tiles[slice(*piece)], step, membrane, *where), pieces)
+    # For no sample, as when arguments are checked, nothing is compiled.
+    pieces = split(len(tiles) if drive.shape[1] else 0, torch.get_num_threads())
+    most = GROUP if events is None else 1
+    ends = parallel(
+        lambda piece: _run(drive, counts, v, left, runs_of(tiles[slice(*piece)], most), step, membrane, *where), pieces
+    )
     check([end for end, _, _ in ends], cells, membrane, source)
     if events is not None:
         pixels = drive.shape[2]
@@ -99,13 +103,24 @@ def tiles_of(cells: Tensor) -> NDArray[np.int64]:
     return np.stack([first, start // max(pixels, 1), start % max(pixels, 1), count], 1)
 
 
+def runs_of(tiles: NDArray[np.int64], most: int = GROUP) -> NDArray[np.int64]:
+    """Join up to `most` tiles that follow one another: rows as of `tiles_of`."""
+    ends = tiles[:-1, [0, 2]] + tiles[:-1, 3:]
+    cut = np.ones(len(tiles), bool)
+    cut[1:] = (tiles[1:, [0, 2]] != ends).any(1) | (tiles[1:, 1] != tiles[:-1, 1])
+    place = np.arange(len(tiles))
+    since = place - np.maximum.accumulate(np.where(cut, place, 0))
+    first = np.flatnonzero(since % most == 0)
+    runs = tiles[first]
+    runs[:, 3] = np.add.reduceat(tiles[:, 3], first) if len(first) else 0
+    return runs
+
+
 @compiled
-def _run(current, counts, v, left, tiles, step, membrane, first, repeat, k0, k1, recording):  # type: ignore[no-untyped-def]
+def _run(current, counts, v, left, runs, step, membrane, first, repeat, k0, k1, recording):  # type: ignore[no-untyped-def]
     scratch, log = room(v), log_of(_LONGEST if recording else 0)
-    tile = 0
-    while tile < len(tiles):
-        run, tile = next_run(tiles, tile, 1 if recording else GROUP)
-        _, unit, start, stop = run
+    for run in runs:
+        unit, start, stop = run[1], run[2], run[2] + run[3]
         for k in range(current.shape[1]):
             if recording:
                 log = _with_room(log)
@@ -118,21 +133,6 @@ def _run(current, counts, v, left, tiles, step, membrane, first, repeat, k0, k1,
                 return (unit, k, start + failed, np.float64(drive[failed])), log[0][:0], log[1][:0]
     spikes, at, n = log
     return (-1, -1, -1, 0.0), spikes[: n[0]], at[: n[0]]
-
-
-@compiled
-def next_run(tiles, tile, most):  # type: ignore[no-untyped-def]
-    """Join up to `most` tiles that go on; return the run's (cell, unit, start, stop), and the tile after it."""
-    cell, unit, start, count = tiles[tile]
-    last = tile + 1
-    while (
-        last < len(tiles)
-        and last - tile < most
-        and (tiles[last, 0] == cell + count and tiles[last, 1] == unit and tiles[last, 2] == start + count)
-    ):
-        count += tiles[last, 3]
-        last += 1
-    return (cell, unit, start, start + count), last
 
 
 @compiled
@@ -167,7 +167,7 @@ def _with_room(log):  # type: ignore[no-untyped-def]
 def fire(drive, counts, v, left, run, step, membrane, now, repeat, k0, k1, scratch, log):  # type: ignore[no-untyped-def]
     """Take one run of cells through one step; return the one whose count overflows, or -1.
 
-    ``run`` comes from `next_run`, ``scratch`` from `room`, and ``log`` from `log_of`.
+    ``run`` is a row of `runs_of`; ``scratch`` comes from `room`, ``log`` from `log_of`.
     """
     normals, before, marks, candidates, times = scratch
     low, high, cell, n = _U(now & MASK), _U(now >> 32), run[0], len(drive)
