@@ -12,11 +12,10 @@ import torch
 from torch import Tensor
 
 from ..compiled import compiled, compiled_inline
-from ..lif.loops import GROUP, check, fire, log_of, room, step_of, tiles_of
+from ..lif.loops import RUN, check, fire, log_of, room, runs_of, step_of, tiles_of
 from ..lif.membrane import Membrane, Source
 from ..memory import copied
 from ..nonlinearity.loops import Nonlinearity, current_of
-from ..philox.counters import TILE
 from ..threads import parallel, split
 
 
@@ -51,7 +50,7 @@ def ganglion_spikes(
     )
     where = (np.int64(source.step), np.uint32(source.repeat), *map(np.uint32, source.key))
     ends = parallel(
-        lambda piece: _run(movie, counts, low, v, left, tiles[slice(*piece)], *stages, *where),
+        lambda piece: _run(movie, counts, low, v, left, runs_of(tiles[slice(*piece)]), *stages, *where),
         split(len(tiles), torch.get_num_threads()),
     )
     check(ends, cells, membrane, source)
@@ -60,22 +59,21 @@ def ganglion_spikes(
 
 @compiled
 def _run(  # type: ignore[no-untyped-def]
-    x, counts, low, v, left, tiles, transient, nonlinearity, step, membrane, first, repeat, k0, k1
+    x, counts, low, v, left, runs, transient, nonlinearity, step, membrane, first, repeat, k0, k1
 ):
     scratch, log = room(v), log_of(0)
-    currents = np.empty(TILE, v.dtype)
-    for group in range(0, len(tiles), GROUP):
+    currents = np.empty(RUN, v.dtype)
+    for run in runs:
+        unit, start, stop = run[1], run[2], run[2] + run[3]
+        drive = currents[: stop - start]
         for k in range(x.shape[1]):
-            for tile in tiles[group : group + GROUP]:
-                unit, start, stop = tile[2], tile[3], tile[3] + tile[4]
-                drive = currents[: tile[4]]
-                _drive(x[unit, k, start:stop], low[unit, start:stop], drive, transient, nonlinearity)
-                failed = fire(
-                    drive, counts[unit, k, start:stop], v[unit, start:stop], left[unit, start:stop],
-                    tile, step, membrane, first + k, repeat, k0, k1, scratch, log,
-                )  # fmt: skip
-                if failed >= 0:
-                    return unit, k, start + failed, np.float64(drive[failed])
+            _drive(x[unit, k, start:stop], low[unit, start:stop], drive, transient, nonlinearity)
+            failed = fire(
+                drive, counts[unit, k, start:stop], v[unit, start:stop], left[unit, start:stop],
+                run, step, membrane, first + k, repeat, k0, k1, scratch, log,
+            )  # fmt: skip
+            if failed >= 0:
+                return unit, k, start + failed, np.float64(drive[failed])
     return -1, -1, -1, 0.0
 
 

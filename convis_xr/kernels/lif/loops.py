@@ -1,13 +1,12 @@
-"""The integrate-and-fire cell as compiled loops: whole tiles of cells in vectors, the few that may fire one by one.
+"""The integrate-and-fire cell as compiled loops: long runs of cells in vectors, the few that fire one by one.
 
-A tile is the run of cells that `philox` draws for at once. Its first pass moves all membranes by one step and marks the
-cells that fire, may have fired within the step, or come out of their refractory period in it; the second pass follows
-those through their spikes, in float64. Threads share out the tiles.
+The first pass moves all membranes of a run by one step and marks the candidates; these are looked at in vectors of
+their own (`candidates`), and those that fire are followed through their spikes (`spans`). Threads share out the runs,
+cut where tiles of `philox` begin: the cells of a tile are drawn for at once.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,13 +17,16 @@ from torch import Tensor
 from ..compiled import compiled, compiled_inline
 from ..memory import copied
 from ..philox.counters import BLOCKS, MASK, TILE
-from ..philox.loops import normal_of_cell, tile_of_normals, uniform_of_cell
+from ..philox.loops import tiles_of_normals
 from ..threads import parallel, split
-from .membrane import BRIDGE, CERTAIN, MOST, NOISE, REFRACTORY, Events, Membrane, Source, overflow, span_of
+from .candidates import chances, first_span, first_spike, pack, pick, room_for, settle, spike_of
+from .membrane import CERTAIN, MOST, Events, Membrane, Source, overflow, span_of
+from .spans import follow
 
 _U = np.uint32
 _LONGEST = TILE * MOST  # spikes that a tile can fire in a step
-GROUP = 8  # tiles that are taken through time together: their state stays in the nearest cache
+GROUP = 32  # tiles that are taken through time together: memory is read in long runs, their state stays in caches
+RUN = GROUP * TILE
 
 
 #: Where a loop stopped because a count overflows: movie, sample, pixel and its current; -1 if it did not.
@@ -58,8 +60,12 @@ def noisy_lif(
     tiles = tiles_of(cells)
     step, key = step_of(membrane, drive.dtype), tuple(map(_U, source.key))
     where = (np.int64(source.step), _U(source.repeat), *key, events is not None)
-    pieces = split(len(tiles), torch.get_num_threads())
-    ends = parallel(lambda piece: _run(drive, counts, v, left, tiles[slice(*piece)], step, membrane, *where), pieces)
+    # For no sample, as when arguments are checked, nothing is compiled.
+    pieces = split(len(tiles) if drive.shape[1] else 0, torch.get_num_threads())
+    most = GROUP if events is None else 1
+    ends = parallel(
+        lambda piece: _run(drive, counts, v, left, runs_of(tiles[slice(*piece)], most), step, membrane, *where), pieces
+    )
     check([end for end, _, _ in ends], cells, membrane, source)
     if events is not None:
         pixels = drive.shape[2]
@@ -84,7 +90,7 @@ def step_of(membrane: Membrane, dtype: np.dtype[Any]) -> Step:
 
 
 def tiles_of(cells: Tensor) -> NDArray[np.int64]:
-    """Cut frames into runs of cells that one tile of draws serves: rows of (block, head, unit, start, count).
+    """Cut frames into runs of cells that one tile of draws serves: rows of (cell, unit, start, count).
 
     A run starts with every frame, with every tile, and wherever the indices do not go on one by one.
     """
@@ -95,41 +101,51 @@ def tiles_of(cells: Tensor) -> NDArray[np.int64]:
     start = np.flatnonzero(cut)
     first = index.reshape(-1)[start]
     count = np.diff(start, append=units * pixels)
-    return np.stack([first // TILE * BLOCKS, first % TILE, start // max(pixels, 1), start % max(pixels, 1), count], 1)
+    return np.stack([first, start // max(pixels, 1), start % max(pixels, 1), count], 1)
+
+
+def runs_of(tiles: NDArray[np.int64], most: int = GROUP) -> NDArray[np.int64]:
+    """Join up to `most` tiles that follow one another: rows as of `tiles_of`."""
+    ends = tiles[:-1, [0, 2]] + tiles[:-1, 3:]
+    cut = np.ones(len(tiles), bool)
+    cut[1:] = (tiles[1:, [0, 2]] != ends).any(1) | (tiles[1:, 1] != tiles[:-1, 1])
+    place = np.arange(len(tiles))
+    since = place - np.maximum.accumulate(np.where(cut, place, 0))
+    first = np.flatnonzero(since % most == 0)
+    runs = tiles[first]
+    runs[:, 3] = np.add.reduceat(tiles[:, 3], first) if len(first) else 0
+    return runs
 
 
 @compiled
-def _run(current, counts, v, left, tiles, step, membrane, first, repeat, k0, k1, recording):  # type: ignore[no-untyped-def]
+def _run(current, counts, v, left, runs, step, membrane, first, repeat, k0, k1, recording):  # type: ignore[no-untyped-def]
     scratch, log = room(v), log_of(_LONGEST if recording else 0)
-    end = (-1, -1, -1, 0.0)
-    for group in range(0, len(tiles), GROUP):
+    for run in runs:
+        unit, start, stop = run[1], run[2], run[2] + run[3]
         for k in range(current.shape[1]):
-            for tile in tiles[group : group + GROUP]:
-                if recording:
-                    log = _with_room(log)
-                unit, start, stop = tile[2], tile[3], tile[3] + tile[4]
-                drive = current[unit, k, start:stop]
-                failed = fire(
-                    drive, counts[unit, k, start:stop], v[unit, start:stop], left[unit, start:stop],
-                    tile, step, membrane, first + k, repeat, k0, k1, scratch, log,
-                )  # fmt: skip
-                if failed >= 0:
-                    end = (unit, k, start + failed, np.float64(drive[failed]))
-                    return end, log[0][:0], log[1][:0]
+            if recording:
+                log = _with_room(log)
+            drive = current[unit, k, start:stop]
+            failed = fire(
+                drive, counts[unit, k, start:stop], v[unit, start:stop], left[unit, start:stop],
+                run, step, membrane, first + k, repeat, k0, k1, scratch, log,
+            )  # fmt: skip
+            if failed >= 0:
+                return (unit, k, start + failed, np.float64(drive[failed])), log[0][:0], log[1][:0]
     spikes, at, n = log
-    return end, spikes[: n[0]], at[: n[0]]
+    return (-1, -1, -1, 0.0), spikes[: n[0]], at[: n[0]]
 
 
 @compiled
 def room(like):  # type: ignore[no-untyped-def]
-    """Return room for what a tile needs: words, normals, membranes before the step, marks, and times of one cell."""
-    words, normals = np.empty((4, BLOCKS), np.uint32), np.zeros((4, BLOCKS), like.dtype)
-    return words, normals, np.empty(TILE, like.dtype), np.empty(TILE, np.uint8), np.empty(MOST + 1)
+    """Return room for what a run needs: normals, membranes before the step, marks, candidates, times of one cell."""
+    normals, before = np.zeros((GROUP, TILE), like.dtype), np.empty(RUN, like.dtype)
+    return normals, before, np.zeros(RUN, np.uint8), room_for(RUN), np.empty(MOST + 1)
 
 
 @compiled
 def log_of(n):  # type: ignore[no-untyped-def]
-    """Return room for n spikes: (movie, pixel, step) and time of each, and how many there are; for 0 none is logged."""
+    """Return room for n spikes: (unit, pixel, step) and time of each, and how many there are; for 0 none is logged."""
     return np.empty((n, 3), np.int64), np.empty(n), np.zeros(1, np.int64)
 
 
@@ -149,31 +165,39 @@ def _with_room(log):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def fire(drive, counts, v, left, tile, step, membrane, now, repeat, k0, k1, scratch, log):  # type: ignore[no-untyped-def]
+def fire(drive, counts, v, left, run, step, membrane, now, repeat, k0, k1, scratch, log):  # type: ignore[no-untyped-def]
     """Take one run of cells through one step; return the one whose count overflows, or -1.
 
-    ``tile`` is a row of `tiles_of`, ``scratch`` comes from `room`, and ``log`` from `log_of`.
+    ``run`` is a row of `runs_of`; ``scratch`` comes from `room`, ``log`` from `log_of`.
     """
-    words, normals, before, marks, times = scratch
-    block, head = tile[0], tile[1]
-    low, high = _U(now & MASK), _U(now >> 32)
+    normals, before, marks, candidates, times = scratch
+    low, high, cell, n = _U(now & MASK), _U(now >> 32), run[0], len(drive)
+    head = cell % TILE
     if membrane.noise > 0:
-        tile_of_normals(words, normals, _U(block), low, high, repeat, k0, k1)
-    noise = normals.reshape(TILE)[head : head + len(drive)]
+        block = _U(cell // TILE * BLOCKS)
+        tiles_of_normals(normals, (head + n + TILE - 1) // TILE, block, low, high, repeat, k0, k1)
+    noise = normals.reshape(normals.size)[head : head + n]
     if not _advance(drive, noise, counts, v, left, before, marks, step):
         return -1
-    cell = block * 4 + head
-    for i in range(len(drive)):
-        if marks[i]:
-            n, end, rest = _follow(
-                np.float64(before[i]), np.float64(v[i]), np.float64(left[i]), np.float64(drive[i]), noise[i],
-                cell + i, membrane, low, high, repeat, k0, k1, times,
-            )  # fmt: skip
-            if n > MOST:
-                return i
-            counts[i], v[i], left[i] = n, end, rest
-            if len(log[1]) > 0:
-                _note(log, n, tile[2], tile[3] + i, now, times)
+    draw = low, high, repeat, k0, k1
+    many = pick(marks, candidates, n)
+    pack(candidates, many, before, v, left, drive, noise)
+    first_span(candidates, many, membrane)
+    if membrane.noise > 0:
+        chances(candidates, many, cell, draw)
+    firing = settle(candidates, many, cell, membrane, draw, v, left)
+    first_spike(candidates, firing, cell, membrane, draw, noise[0])
+    for i in range(firing):
+        j, h, quiet = spike_of(candidates, i)
+        times[0] = membrane.dt - h
+        count, end, rest = 1, 0.0, quiet - h
+        if rest < 0.0:
+            count, end, rest = follow(-rest, np.float64(drive[j]), cell + j, membrane, draw, times, noise[0])
+        if count > MOST:
+            return j
+        counts[j], v[j], left[j] = count, end, rest
+        if len(log[1]) > 0:
+            _note(log, count, run[1], run[2] + j, now, times)
     return -1
 
 
@@ -204,65 +228,3 @@ def _advance(drive, noise, counts, v, left, before, marks, step):  # type: ignor
         counts[i] = 0
         some |= mark
     return some != 0
-
-
-@compiled
-def _follow(v, end, left, drive, noise, cell, membrane, low, high, repeat, k0, k1, times):  # type: ignore[no-untyped-def]
-    """Follow one cell through one step and its spikes, as ``reference.one_step`` does."""
-    h = membrane.dt
-    if left > 0.0:
-        v, h = 0.0, h - left
-        end = _move(v, drive, np.float64(noise), h, membrane)
-    count = 0
-    while count <= MOST:
-        word = _U(high | _U(count << 16))
-        if v < 1.0 and end < 1.0:
-            if not _crossed(v, end, h, cell, membrane, low, word, repeat, k0, k1):
-                return count, end, 0.0
-            end = 2.0 - end
-        elif math.isnan(end):
-            return count, end, 0.0
-        h -= _crossing_time(v, end, h, membrane.g_leak)
-        times[count] = membrane.dt - h
-        left = membrane.refractory_mean
-        if membrane.refractory_sd > 0.0:
-            stream = _U(word | _U(REFRACTORY << 28))
-            left += membrane.refractory_sd * normal_of_cell(cell, low, stream, repeat, k0, k1, noise)
-        left = max(left, 0.0)
-        count += 1
-        if left >= h:
-            return count, 0.0, left - h
-        v, h = 0.0, h - left
-        n = 0.0
-        if membrane.noise > 0.0:
-            stream = _U(high | _U(count << 16) | _U(NOISE << 28))
-            n = np.float64(normal_of_cell(cell, low, stream, repeat, k0, k1, noise))
-        end = _move(v, drive, n, h, membrane)
-    return count, v, 0.0
-
-
-@compiled_inline
-def _move(v, drive, n, h, membrane):  # type: ignore[no-untyped-def]
-    x = membrane.g_leak * h
-    gain = -math.expm1(-x) / membrane.g_leak if x > 0.0 else h
-    return v * math.exp(-x) + drive * gain + membrane.noise * math.sqrt(-math.expm1(-2.0 * x)) * n
-
-
-@compiled
-def _crossed(v, end, h, cell, membrane, low, word, repeat, k0, k1):  # type: ignore[no-untyped-def]
-    """Say whether a membrane that is below threshold at both ends of a span crossed it within."""
-    bridge = membrane.noise**2 * math.sinh(min(membrane.g_leak * h, 700.0))
-    odds = (1.0 - v) * (1.0 - end)
-    if odds >= CERTAIN * bridge:
-        return False
-    return uniform_of_cell(cell, low, _U(word | _U(BRIDGE << 28)), repeat, k0, k1) < math.exp(-odds / bridge)
-
-
-@compiled
-def _crossing_time(v, end, h, g_leak):  # type: ignore[no-untyped-def]
-    if v >= 1.0:
-        return 0.0
-    x = g_leak * h
-    if x == 0.0:
-        return h * (1.0 - v) / (end - v)
-    return min(h, math.log1p(-math.expm1(-x) * (1.0 - v) / ((end - 1.0) + math.exp(-x) * (1.0 - v))) / g_leak)

@@ -14,26 +14,37 @@ from numba import types
 from numba.extending import overload
 
 from ..compiled import compiled, compiled_inline
-from .counters import BLOCKS, TILE
+from .counters import BLOCKS, MASK, TILE
 from .reference import INCREMENTS, MULTIPLIERS
 
 _F, _I, _U, _W = np.float32, np.int32, np.uint32, np.uint64
 _M0, _M1 = _W(MULTIPLIERS[0]), _W(MULTIPLIERS[1])
-_I0, _I1 = _U(INCREMENTS[0]), _U(INCREMENTS[1])
-_SHIFT = _W(32)
+_I0, _I1 = _W(INCREMENTS[0]), _W(INCREMENTS[1])
+_SHIFT, _LOW = _W(32), _W(MASK)
 _SQRT_HALF_BITS = _I(0x3F3504F3)
 _LN2_HIGH, _LN2_LOW = _F(0.693359375), _F(-2.12194440e-4)  # the high part has few digits: its multiples are exact
 
 
 @compiled_inline
 def _round(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
-    p0, p1 = _M0 * _W(c0), _M1 * _W(c2)
-    return _U(_U(p1 >> _SHIFT) ^ c1 ^ k0), _U(p1), _U(_U(p0 >> _SHIFT) ^ c3 ^ k1), _U(p0), _U(k0 + _I0), _U(k1 + _I1)
+    p0, p1 = _M0 * c0, _M1 * c2
+    return (
+        (p1 >> _SHIFT) ^ c1 ^ k0,
+        p1 & _LOW,
+        (p0 >> _SHIFT) ^ c3 ^ k1,
+        p0 & _LOW,
+        (k0 + _I0) & _LOW,
+        (k1 + _I1) & _LOW,
+    )
 
 
 @compiled_inline
 def philox4x32(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
-    """See `reference.philox4x32`; all words are uint32. Written out: a loop would keep callers from vectors."""
+    """See `reference.philox4x32`; all words are uint32. Written out: a loop would keep callers from vectors.
+
+    Inside, words lie in 64 bits: a vector's product of 32 by 32 bits fills them, and no halves have to be sorted.
+    """
+    c0, c1, c2, c3, k0, k1 = _W(c0), _W(c1), _W(c2), _W(c3), _W(k0), _W(k1)
     c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
     c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
     c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
@@ -44,7 +55,7 @@ def philox4x32(c0, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
     c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
     c0, c1, c2, c3, k0, k1 = _round(c0, c1, c2, c3, k0, k1)
     c0, c1, c2, c3, _, _ = _round(c0, c1, c2, c3, k0, k1)
-    return c0, c1, c2, c3
+    return _U(c0), _U(c1), _U(c2), _U(c3)
 
 
 @compiled_inline
@@ -116,38 +127,38 @@ def _normal_pair(first, second, like):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def tile_of_normals(words, out, block, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
-    """Draw for a whole tile of cells: fills out (4, BLOCKS), with words (4, BLOCKS) uint32 as scratch."""
-    for j in range(BLOCKS):
-        words[0, j], words[1, j], words[2, j], words[3, j] = philox4x32(_U(block + _U(j)), c1, c2, c3, k0, k1)
-    for j in range(BLOCKS):
-        out[0, j], out[1, j] = normal_pair(words[0, j], words[1, j], out[0, 0])
-    for j in range(BLOCKS):
-        out[2, j], out[3, j] = normal_pair(words[2, j], words[3, j], out[0, 0])
+def tiles_of_normals(out, n, block, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
+    """Draw for n whole tiles of cells, one after the other: fills out[:n] of (tile, TILE)."""
+    for tile in range(n):
+        for j in range(BLOCKS):
+            w0, w1, w2, w3 = philox4x32(_U(block + _U(tile * BLOCKS + j)), c1, c2, c3, k0, k1)
+            out[tile, j], out[tile, BLOCKS + j] = normal_pair(w0, w1, out[0, 0])
+            out[tile, 2 * BLOCKS + j], out[tile, 3 * BLOCKS + j] = normal_pair(w2, w3, out[0, 0])
 
 
-@compiled
+@compiled_inline
 def words_of_cell(cell, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
     """Return lane and block words of one cell."""
-    block = _U((cell // TILE) * BLOCKS + cell % BLOCKS)
-    return cell // BLOCKS % 4, philox4x32(block, c1, c2, c3, k0, k1)
+    cell = _W(cell)  # the powers of two become shifts
+    block = _U((cell // _W(TILE)) * _W(BLOCKS) + cell % _W(BLOCKS))
+    return cell // _W(BLOCKS) % _W(4), philox4x32(block, c1, c2, c3, k0, k1)
 
 
-@compiled
+@compiled_inline
 def uniform_of_cell(cell, c1, c2, c3, k0, k1):  # type: ignore[no-untyped-def]
     """See `reference.uniform`: float64, but every value is one of float32."""
     lane, (w0, w1, w2, w3) = words_of_cell(cell, c1, c2, c3, k0, k1)
-    word = (w0 if lane == 0 else w1) if lane < 2 else (w2 if lane == 2 else w3)
+    word = (w0 if lane == _W(0) else w1) if lane < _W(2) else (w2 if lane == _W(2) else w3)
     return (np.float64(word >> _U(9)) + 0.5) * 2.0**-23
 
 
-@compiled
+@compiled_inline
 def normal_of_cell(cell, c1, c2, c3, k0, k1, like):  # type: ignore[no-untyped-def]
     """See `reference.normal`: of the type of `like`, with the bits that `tile_of_normals` gives the cell."""
     lane, (w0, w1, w2, w3) = words_of_cell(cell, c1, c2, c3, k0, k1)
-    first, second = (w0, w1) if lane < 2 else (w2, w3)
+    first, second = (w0, w1) if lane < _W(2) else (w2, w3)
     a, b = normal_pair(first, second, like)
-    return a if lane % 2 == 0 else b
+    return a if lane % _W(2) == _W(0) else b
 
 
 @compiled

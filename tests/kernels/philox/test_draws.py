@@ -68,12 +68,11 @@ def test_a_draw_does_not_know_its_company(draw, route, order):
 
 
 @pytest.mark.parametrize("like", [np.float32(0), np.float64(0)])
-def test_a_tile_of_normals_has_the_bits_of_single_ones(like):
-    words = np.empty((4, 64), np.uint32)
-    out = np.empty((4, 64), type(like))
+def test_tiles_of_normals_have_the_bits_of_single_ones(like):
+    out = np.empty((2, 256), type(like))
     rest = tuple(map(np.uint32, (5, 6, 7, *KEY)))
-    loops.tile_of_normals(words, out, np.uint32(192), *rest)
-    single = [loops.normal_of_cell(768 + i, *rest, like) for i in range(256)]
+    loops.tiles_of_normals(out, 2, np.uint32(192), *rest)
+    single = [loops.normal_of_cell(768 + i, *rest, like) for i in range(512)]
     assert np.array_equal(out.reshape(-1), np.array(single, type(like)))
 
 
