@@ -49,7 +49,11 @@ def matrix(sigma_px: Scalar, n: int) -> Tensor:
     Tensor (n, n)
         float64 on the CPU; row i holds the weights of the pixels that output i sees, and sums to 1.
     """
-    weights = gaussian_weights(sigma_px)
+    return matrix_of(gaussian_weights(sigma_px), n)
+
+
+def matrix_of(weights: Tensor, n: int) -> Tensor:
+    """Return the matrix (n, n) that weighs a line of pixels and their neighbours; the edges are repeated."""
     radius = len(weights) // 2
     rows = torch.arange(n)[:, None]
     columns = (rows + torch.arange(-radius, radius + 1)).clamp(0, n - 1)

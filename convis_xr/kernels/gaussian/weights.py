@@ -93,12 +93,16 @@ class _Weights(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Tensor:
-        half = _truncated(ctx.sigma)
-        # One weight beyond the radius, and one before 0 by symmetry, close the differences at both ends.
-        slope = (np.concatenate(([half[1]], half[:-2])) - 2 * half[:-1] + half[1:]) / 2
-        half, mass = half[:-1], _mass(half[:-1])
-        normalised = (slope * mass - half * _mass(slope)) / mass**2
-        return grad.new_tensor(2 * ctx.sigma * (grad.numpy() @ _mirrored(normalised)))
+        return grad.new_tensor(grad.numpy() @ slope_of_weights(ctx.sigma))
+
+
+def slope_of_weights(sigma: float) -> np.ndarray:
+    """Return the derivative of `gaussian_weights` by sigma [1/px], an array of the same length."""
+    half = _truncated(sigma)
+    # One weight beyond the radius, and one before 0 by symmetry, close the differences at both ends.
+    slope = (np.concatenate(([half[1]], half[:-2])) - 2 * half[:-1] + half[1:]) / 2
+    half, mass = half[:-1], _mass(half[:-1])
+    return 2 * sigma * _mirrored((slope * mass - half * _mass(slope)) / mass**2)
 
 
 @lru_cache(maxsize=64)
