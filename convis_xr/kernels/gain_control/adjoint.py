@@ -75,9 +75,10 @@ def _back(ctx: Any, needed: tuple[bool, ...], *grads: Tensor | None) -> tuple[Te
         else grad.clone(memory_format=torch.contiguous_format)
         for grad in grads[2:]
     )
+    flat = by_v.flatten(2), by_a.flatten(2)
     movies = [
         part.detach().contiguous().flatten(0, 1).numpy()
-        for part in (vs if x is None else x, vs, adaptations, v, a, grad_vs, grad_as, by_v, by_a, grad_x)
+        for part in (vs if x is None else x, vs, adaptations, v, a, grad_vs, grad_as, grad_x, *flat)
     ]
     dtype = movies[0].dtype
     blur = _blur_of(sigma_y, sigma_x, v.shape[-2], dtype)
@@ -118,10 +119,10 @@ def _blur_of(sigma_y: float, sigma_x: float, height: int, dtype: Any) -> tuple[A
         full = matrix_of(torch.from_numpy(weights), height).numpy()
         return np.take_along_axis(full.T if transposed else full, first[:, None] + np.arange(taps), 1).astype(dtype)
 
-    along_y, along_x = (gaussian_weights(sigma).numpy() for sigma in (sigma_y, sigma_x))
-    slope_y, slope_x = map(slope_of_weights, (sigma_y, sigma_x))
-    return (
-        backward.Blur(along_x.astype(dtype), band(along_y), first),
-        backward.Blur(slope_x.astype(dtype), band(slope_y), first),
-        backward.Blur(along_x.astype(dtype), band(along_y, transposed=False), first),
-    )
+    def blur(along_y: Any, along_x: Any, transposed: bool = True) -> backward.Blur:
+        beyond = np.cumsum(along_x)[: len(along_x) // 2][::-1]
+        rows = np.tile(along_x, (height, 1)).astype(dtype)
+        return backward.Blur(rows, band(along_y, transposed), first, beyond.astype(dtype))
+
+    weights = [gaussian_weights(sigma).numpy() for sigma in (sigma_y, sigma_x)]
+    return blur(*weights), blur(*map(slope_of_weights, (sigma_y, sigma_x))), blur(*weights, transposed=False)

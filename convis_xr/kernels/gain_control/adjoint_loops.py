@@ -50,105 +50,109 @@ class Run(NamedTuple):
 
 
 class Blur(NamedTuple):
-    """Weights along x (taps,), those of every row along y (y, taps), and the rows they begin at (y,)."""
+    """A blur transposed: weights of every row along x and along y (y, taps), where the latter begin (y,), and how much
+    of the first pixels of a row (radius,) reaches beyond its edge, and so comes back to the edge.
+    """
 
     along_x: Any
     along_y: Any
     first_y: Any
+    beyond: Any
 
 
 #: Places in the sums: of ``f v I``, ``v s``, ``V^2 B'w``, ``a w``, and ``w`` on the blurred V^2 by the two widths.
 AMPLIFICATION, LEAK, DRIVE, DECAY, WIDTH_Y, WIDTH_X = range(6)
 
+_BLOCK = 512
+
 
 @compiled
-def back(run, grad_vs, grad_as, by_v, by_a, grad_x, blur, slopes, blur_of_v, c, wanted):  # type: ignore[no-untyped-def]
-    """Go back through a movie: turn ``by_v``, ``by_a`` (y, x), the gradients of the last V and a, into the first ones'.
+def back(run, grad_vs, grad_as, grad_x, by_v, by_a, blur, slopes, blur_of_v, c, wanted):  # type: ignore[no-untyped-def]
+    """Go back through a movie: turn ``by_v``, ``by_a`` (pixel,), the gradients of the last V and a, into the first ones'.
 
     ``grad_vs`` and ``grad_as`` (time, y, x) are the gradients of the outputs, the latter empty where there is none;
     ``grad_x`` is written where it is wanted. ``blur`` is the transposed one, ``slopes`` are its derivatives by the
     widths, ``blur_of_v`` is the one of the movie along y. Returns the sums over time and space.
     """
-    height, width = by_v.shape
-    beyond = len(blur.along_x) // 2
+    height, width = run.v.shape
     lanes = VECTOR_BYTES // by_v.itemsize
-    pitch = (-(-(width + 2 * beyond) // lanes) | 1) * lanes
-    wide = np.zeros((height, pitch + 2 * beyond), by_v.dtype)
-    w = wide[:, 2 * beyond : 2 * beyond + width]
-    for i in range(height):
-        _copy(by_a[i], w[i])
-    room = np.zeros((5, height, pitch), by_v.dtype)
-    tallies, sums = np.zeros((4, width), by_v.dtype), np.zeros((6, width))
-    by_drive, by_leak = np.empty(width, by_v.dtype), np.empty(width, by_v.dtype)
+    pitch, beyond = (-(-width // lanes) | 1) * lanes, len(blur.beyond)
+    wide, room = np.zeros((height, pitch + 2 * beyond), by_v.dtype), np.zeros((5, height, pitch), by_v.dtype)
+    drive, rows = np.zeros(by_v.size, by_v.dtype), np.zeros((2, _BLOCK), by_v.dtype)
+    tallies, sums = np.zeros((6, max(_BLOCK, width)), by_v.dtype), np.zeros((6, max(_BLOCK, width)))
     for k in range(len(grad_vs) - 1, -1, -1):
-        v, before, a = run.vs[k], run.vs[k - 1] if k else run.v, run.adaptations[k - 1] if k else run.a
         if len(grad_as):
-            for i in range(height):
-                _add(grad_as[k, i], w[i])
+            _add(grad_as[k].reshape(by_a.size), by_a)
         if wanted.blur:
-            _blur(wide, room, blur.along_x, blur.along_y, blur.first_y, width)
+            for i in range(height):
+                _copy(by_a[i * width : (i + 1) * width], wide[i, beyond : beyond + width])
+            _along_x(wide, room[0], blur, width)
+            combine(room[0], blur.first_y, blur.along_y, room[1], width)
+            for i in range(height):
+                _copy(room[1, i, :width], drive[i * width : (i + 1) * width])
         if wanted.widths:
-            _widths(wide, v, room, blur, slopes, blur_of_v, sums)
-        for i in range(height):
-            if wanted.parameters:
-                _tally_adaptation(a[i], w[i], v[i], room[1, i], tallies)
-            _step(v[i], before[i], a[i], grad_vs[k, i], room[1, i], by_v[i], w[i], by_drive, by_leak, c)
-            if wanted.x:
-                _scale(by_drive, c.amplification, grad_x[k, i])
-            if wanted.parameters:
-                _tally_membrane(run.x[k, i], by_drive, by_leak, tallies)
+            _widths(wide, run.vs[k], room, blur, slopes, blur_of_v, tallies)
+        _frame(k, run, grad_vs[k].reshape(by_v.size), drive, by_v, by_a, grad_x, rows, tallies, c, wanted)
         if wanted.parameters:
             _collect(tallies, sums)
-    for i in range(height):
-        _copy(w[i], by_a[i])
     return sums
 
 
 @compiled
-def _blur(wide, room, along_x, along_y, first_y, width):  # type: ignore[no-untyped-def]
-    """Write the transposed blur of ``wide``, whose margins are 0, to ``room[1]``; that along x alone to ``room[0]``."""
-    _along_x(wide, room[0], along_x, width)
-    combine(room[0], first_y, along_y, room[1], width)
+def _frame(k, run, grad_v, drive, by_v, by_a, grad_x, rows, tallies, c, wanted):  # type: ignore[no-untyped-def]
+    """Take all pixels back by one step; those that are taken together are all in the nearest cache."""
+    n = by_v.size
+    v = run.vs[k].reshape(n)
+    last, a = (run.vs[k - 1], run.adaptations[k - 1]) if k else (run.v, run.a)
+    last, a = last.reshape(n), a.reshape(n)
+    for start in range(0, n, _BLOCK):
+        here = slice(start, min(start + _BLOCK, n))
+        by_drive, by_leak = rows[0, : here.stop - start], rows[1, : here.stop - start]
+        if wanted.parameters:
+            _add_product(a[here], by_a[here], tallies[DECAY])
+            _tally_drive(v[here], drive[here], tallies[DRIVE])
+        _step(v[here], last[here], a[here], grad_v[here], drive[here], by_v[here], by_a[here], by_drive, by_leak, c)
+        if wanted.x:
+            _scale(by_drive, c.amplification, grad_x[k].reshape(n)[here])
+        if wanted.parameters:
+            _add_product(run.x[k].reshape(n)[here], by_drive, tallies[AMPLIFICATION])
+            _add(by_leak, tallies[LEAK])
 
 
 @compiled
-def _along_x(wide, out, weights, width):  # type: ignore[no-untyped-def]
-    """Blur rows: what reaches beyond the edges comes back to the edge pixels."""
-    height, beyond = len(wide), len(weights) // 2
+def _along_x(wide, out, blur, width):  # type: ignore[no-untyped-def]
+    """Blur rows that have margins of 0, as wide as the blur reaches."""
+    radius, edges = len(blur.beyond), np.zeros((len(wide), 2), wide.dtype)
     # Every pixel begins a row of its own: so the blur along x is the sum of rows that the blur along y is.
-    shifted, first = wide.reshape(wide.size, 1), np.arange(height) * wide.shape[1]
-    combine(shifted, first, _repeat(weights, height), out, width + 2 * beyond)
-    if beyond:
-        for i in range(height):
-            for j in range(beyond):
-                out[i, beyond] += out[i, j]
-                out[i, beyond + width - 1] += out[i, beyond + width + j]
-            for j in range(width):
-                out[i, j] = out[i, beyond + j]
+    combine(wide.reshape(wide.size, 1), np.arange(len(wide)) * wide.shape[1], blur.along_x, out, width)
+    for j in range(min(radius, width)):
+        for i in range(len(wide)):  # inside, since the sums of different rows do not wait for each other
+            edges[i, 0] += blur.beyond[j] * wide[i, radius + j]
+            edges[i, 1] += blur.beyond[j] * wide[i, radius + width - 1 - j]
+    for i in range(len(wide)):
+        out[i, 0] += edges[i, 0]
+        out[i, width - 1] += edges[i, 1]
 
 
 @compiled
-def _repeat(weights, n):  # type: ignore[no-untyped-def]
-    rows = np.empty((n, len(weights)), weights.dtype)
-    for i in range(n):
-        _copy(weights, rows[i])
-    return rows
-
-
-@compiled
-def _widths(wide, v, room, blur, slopes, blur_of_v, sums):  # type: ignore[no-untyped-def]
+def _widths(wide, v, room, blur, slopes, blur_of_v, tallies):  # type: ignore[no-untyped-def]
     """Add what the widths of the blur do to ``w`` on the blurred V^2; ``room[0]`` is ``w``, blurred along x."""
     height, width = v.shape
     combine(room[0], blur.first_y, slopes.along_y, room[2], width)
     for i in range(height):
         for j in range(width):
             room[3, i, j] = v[i, j] * v[i, j]
-            sums[WIDTH_Y, j] += room[2, i, j] * room[3, i, j]
+        _add_product(room[2, i, :width], room[3, i, :width], tallies[WIDTH_Y])
     combine(room[3], blur_of_v.first_y, blur_of_v.along_y, room[4], width)
-    _along_x(wide, room[2], slopes.along_x, width)
+    _along_x(wide, room[2], slopes, width)
     for i in range(height):
-        for j in range(width):
-            sums[WIDTH_X, j] += room[2, i, j] * room[4, i, j]
+        _add_product(room[2, i, :width], room[4, i, :width], tallies[WIDTH_X])
+
+
+@compiled_inline
+def _add_product(one, other, total):  # type: ignore[no-untyped-def]
+    for j in range(len(one)):
+        total[j] += one[j] * other[j]
 
 
 @compiled_inline
@@ -177,17 +181,9 @@ def _polynomial(z, series):  # type: ignore[no-untyped-def]
 
 
 @compiled_inline
-def _tally_adaptation(a, w, v, drive, tallies):  # type: ignore[no-untyped-def]
-    for j in range(len(a)):
-        tallies[DRIVE, j] += v[j] * v[j] * drive[j]
-        tallies[DECAY, j] += a[j] * w[j]
-
-
-@compiled_inline
-def _tally_membrane(x, by_drive, by_leak, tallies):  # type: ignore[no-untyped-def]
-    for j in range(len(x)):
-        tallies[AMPLIFICATION, j] += by_drive[j] * x[j]
-        tallies[LEAK, j] += by_leak[j]
+def _tally_drive(v, drive, total):  # type: ignore[no-untyped-def]
+    for j in range(len(v)):
+        total[j] += v[j] * v[j] * drive[j]
 
 
 @compiled
