@@ -178,12 +178,17 @@ def _followed(
 ) -> tuple[Tensor, tuple[Tensor, Tensor], Events]:
     """Fire so that autograd can go back through it."""
     events: list[Events] = []
+    route = choose("noisy_lif", current.detach())
 
-    def fire(k: int, drive: Tensor, state: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        now = source._replace(step=source.step + k)
-        counts, new, found = _fire(drive, state, cells, membrane, now, recording, None)
-        events.append(found)
-        return counts, new
+    def fire(drive: Tensor, v: Tensor, left: Tensor, now: Source) -> tuple[Tensor, Tensor, Tensor]:
+        if route == "reference":
+            counts, (v, left), found = _reference(drive, v, left, cells, membrane, now)
+            events.append(found)
+            return counts, v, left
+        made: tuple[Tensor, Tensor, Tensor] = _module(route).noisy_lif(
+            drive, v, left, cells, membrane, now, events if recording else None
+        )
+        return made
 
     counts, state = spikes(current, state, cells, membrane, source, fire)
     return counts, state, _in_order(events, current.device)

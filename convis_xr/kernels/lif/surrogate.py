@@ -26,8 +26,8 @@ BETA = 10.0
 NAMES = ("superspike",)
 
 State = tuple[Tensor, Tensor]
-#: takes one step, from its index, current (batch, channel, 1, y, x) and state to counts and state
-Fire = Callable[[int, Tensor, State], tuple[Tensor, State]]
+#: takes a step: from its current (batch, channel, 1, y, x), the state and its source to counts, membrane and silence
+Fire = Callable[[Tensor, Tensor, Tensor, Source], tuple[Tensor, Tensor, Tensor]]
 
 
 def spikes(
@@ -62,19 +62,26 @@ def spikes(
 class _SuperSpike(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, current: Tensor, v: Tensor, left: Tensor, cells: Tensor, membrane: Membrane, source: Source, fire: Fire
+        ctx: Any,
+        current: Tensor,
+        v: Tensor,
+        left: Tensor,
+        cells: Tensor,
+        membrane: Membrane,
+        source: Source,
+        fire: Fire,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        counts, reached, gains = (empty_like(current) for _ in range(3))
-        for k, drive in enumerate(current.split(1, 2)):
-            count, (new, rest) = fire(k, drive, (v, left))
-            counts[:, :, k : k + 1] = count
-            gains[:, :, k] = _gain(left, membrane)
+        counts, reached, silence = (empty_like(current) for _ in range(3))
+        start = v
+        for k in range(current.shape[2]):
+            silence[:, :, k] = left
             now = source._replace(step=source.step + k)
-            reached[:, :, k] = _reached(drive.squeeze(2), (v, left), new, count.squeeze(2) > 0, cells, membrane, now)
-            v, left = new, rest
+            count, v, left = fire(current[:, :, k : k + 1], v, left, now)
+            counts[:, :, k], reached[:, :, k] = count.squeeze(2), v
+        _go_on(reached, counts, current, silence, start, cells, membrane, source)
         ctx.membrane = membrane
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(counts, reached, gains)
+        ctx.save_for_backward(counts, reached, _gains(silence, membrane))
         v, left = v.clone(), left.clone()  # without a step they are the inputs themselves
         ctx.mark_non_differentiable(left)
         return counts, v, left
@@ -91,35 +98,44 @@ class _SuperSpike(torch.autograd.Function):
         return by_current, by_v, None, None, None, None, None
 
 
-def _gain(left: Tensor, membrane: Membrane) -> Tensor:
-    """Return how far a current of 1 Hz takes each membrane in a step; 0 where it is held all the time."""
-    gain = torch.where(left > 0, 0, torch.full_like(left, span_of(membrane, membrane.dt).gain))
-    late = (left > 0) & (left < membrane.dt)
-    if bool(late.any()):
-        gain[late] = _gain_of(membrane.dt - left[late].double(), membrane.g_leak).to(gain.dtype)
-    return gain
+def _gains(silence: Tensor, membrane: Membrane) -> Tensor:
+    """Return how far a current of 1 Hz takes each membrane in each step; 0 where it is silent all the time."""
+    gains = torch.where(silence > 0, 0, torch.full_like(silence, span_of(membrane, membrane.dt).gain))
+    late = (silence > 0) & (silence < membrane.dt)
+    gains[late] = _gain(membrane.dt - silence[late].double(), membrane.g_leak).to(gains.dtype)
+    return gains
 
 
-def _gain_of(h: Tensor, g_leak: float) -> Tensor:
+def _gain(h: Tensor, g_leak: float) -> Tensor:
     return -torch.expm1(-g_leak * h) / g_leak if g_leak > 0 else h
 
 
-def _reached(
-    drive: Tensor, state: State, end: Tensor, fired: Tensor, cells: Tensor, membrane: Membrane, source: Source
-) -> Tensor:
-    """Return the membranes at the end of a step as they would be without a threshold: in cells that fired, anew."""
-    if not bool(fired.any()):
-        return end
-    reached, leak = end.clone(), membrane.g_leak
-    v, left = (part[fired].double() for part in state)
-    h = membrane.dt - left.clamp(min=0)
-    free = torch.where(left > 0, 0, v) * (-leak * h).exp() + drive[fired].double() * _gain_of(h, leak)
+def _go_on(
+    reached: Tensor,
+    counts: Tensor,
+    current: Tensor,
+    silence: Tensor,
+    start: Tensor,
+    cells: Tensor,
+    membrane: Membrane,
+    source: Source,
+) -> None:
+    """Where cells fired, put in place of their membranes at the end of the step what these were without a threshold."""
+    at = batch, channel, k, y, x = (counts > 0).nonzero(as_tuple=True)
+    before = torch.cat([start.unsqueeze(2), reached[:, :, :-1]], 2)[at].double()
+    left = silence[at].double()
+    h, leak = membrane.dt - left.clamp(min=0), membrane.g_leak
+    free = torch.where(left > 0, 0, before) * (-leak * h).exp() + current[at].double() * _gain(h, leak)
     if membrane.noise > 0:
-        key, step, repeat = source
-        noise = philox.normal(cells[fired], key=key, step=step, stream=NOISE, repeat=repeat, dtype=drive.dtype)
+        index, noise = cells[batch, channel, y, x], torch.empty_like(current[at])
+        for step in k.unique().tolist():
+            here = k == step
+            noise[here] = philox.normal(
+                index[here], key=source.key, step=source.step + step, stream=NOISE, repeat=source.repeat,
+                dtype=current.dtype,
+            )  # fmt: skip
         free += membrane.noise * (-torch.expm1(-2 * leak * h)).sqrt() * noise.double()
-    reached[fired] = free.to(reached.dtype)
-    return reached
+    reached[at] = free.to(reached.dtype)
 
 
 def back_in_torch(

@@ -64,7 +64,9 @@ def test_gradients_are_those_of_torch(change, begun):
     _, actual = gradients("compiled", given)
     for name, one, other in zip(NAMES, actual, wanted, strict=True):
         scale = max(float(other.abs().max()), 1e-3)
-        torch.testing.assert_close(one / scale, other / scale, **TOLERANCE[torch.float64], msg=lambda m, n=name: f"{n}: {m}")
+        torch.testing.assert_close(
+            one / scale, other / scale, **TOLERANCE[torch.float64], msg=lambda m, n=name: f"{n}: {m}"
+        )
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)
@@ -88,7 +90,9 @@ def test_gradients_are_those_of_small_differences(shape):
     assert torch.autograd.gradcheck(run, leaves(shape, torch.float64, change), fast_mode=True, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("which", [slice(0, 1), slice(1, 2), slice(2, 3), slice(3, 4)], ids=["v", "a", "end v", "end a"])
+@pytest.mark.parametrize(
+    "which", [slice(0, 1), slice(1, 2), slice(2, 3), slice(3, 4)], ids=["v", "a", "end v", "end a"]
+)
 def test_every_output_has_its_gradient_alone(which):
     given = leaves((1, 2, 6, 4, 5), torch.float64, {})
     _, wanted = gradients("torch", given, which)

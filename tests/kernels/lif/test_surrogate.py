@@ -137,7 +137,7 @@ def test_noise_is_part_of_the_membrane_that_fires():
     """Of cells that fired: the way to the end of the step without a threshold, the same noise, another threshold."""
     current, v, left = inputs((1, 1, 1, 50, 50))
     cell = CELL | {"noise": 0.3, "refractory_mean": 0.02}
-    v, left = 0.5 * v, 0 * left
+    left = 0 * left
     given = current.requires_grad_()
     counts, _ = noisy_lif(given, (v, left), **cell)
     [slope] = torch.autograd.grad(counts.sum(), [given])
@@ -147,8 +147,7 @@ def test_noise_is_part_of_the_membrane_that_fires():
     wanted = -math.expm1(-0.05) / 50 / (1 + BETA * (free - 1).abs()) ** 2
     fired = counts[:, :, 0] > 0
     assert 20 < int(fired.sum()) < 2480
-    crossed_within = fired & (free < 1)
-    assert crossed_within.any()
+    assert (fired & (free < 1)).any()  # those that crossed the threshold within the step
     assert_near(slope[:, :, 0], wanted)
 
 
@@ -203,19 +202,19 @@ def test_threads_do_not_change_a_bit():
 def test_a_fit_recovers_the_gain_of_a_current():
     """From counts alone, of cells that share one unknown gain: their noise is not that of the cells which are fitted."""
     generator = torch.Generator().manual_seed(6)
-    shape = (1, 1, 300, 8, 8)
+    shape = (1, 1, 100, 12, 12)
     drive = 1 + 0.5 * torch.randn(shape, generator=generator).cumsum(2) / 10
-    start = torch.zeros(1, 1, 8, 8)
+    start = torch.zeros(1, 1, 12, 12)
     cell = CELL | {"noise": 0.1}
     target, _ = noisy_lif(60 * drive, (start, start), **cell)
-    target = target.float().mean((0, 1, 3, 4)).view(10, 30).sum(1)
+    target = target.float().mean((0, 1, 3, 4)).view(5, 20).sum(1)
     gain = torch.tensor(40.0, requires_grad=True)
     optimizer = torch.optim.Adam([gain], lr=2.0)
-    for k in range(80):
-        optimizer.param_groups[0]["lr"] = 2.0 * 0.96**k
+    for k in range(60):
+        optimizer.param_groups[0]["lr"] = 2.0 * 0.95**k
         optimizer.zero_grad()
         counts, _ = noisy_lif(gain * drive, (start, start), **(cell | {"key": (3, k)}))
-        loss = ((counts.mean((0, 1, 3, 4)).view(10, 30).sum(1) - target) ** 2).mean()
+        loss = ((counts.mean((0, 1, 3, 4)).view(5, 20).sum(1) - target) ** 2).mean()
         loss.backward()
         optimizer.step()
     assert abs(float(gain.detach()) - 60) < 2
