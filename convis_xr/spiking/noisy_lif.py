@@ -35,8 +35,8 @@ class NoisyLIF(RefractoryLIF):
     Notes
     -----
     Input: Tensor (batch, channel, time, y, x) of currents in Hz, or DataArray in any unit of rate (without a unit: Hz).
-    Output: spikes per step, uint8 (floats where autograd follows), count; ``outputs=["times"]`` of a run gives the exact time of each [s].
-    More than 255 in a step raises OverflowError.
+    Output: spikes per step, uint8 (floats where autograd follows), count; ``outputs=["times"]`` of a run gives the
+    exact time of each [s]. More than 255 in a step raises OverflowError.
 
     Examples
     --------

@@ -106,7 +106,7 @@ def _constants(numbers: tuple[float, ...], dt: float, dtype: torch.dtype) -> bac
     amplification, leak, _, _, rate, gain = numbers
     kind = torch.empty(0, dtype=dtype).numpy().dtype.type
     values = (amplification, leak, 1 - rate, 2 * gain * rate, dt, _NEAR[dtype])
-    return backward.Constants(*map(kind, values), tuple(map(kind, _SERIES)))
+    return backward.Constants(*map(kind, values), series=tuple(map(kind, _SERIES)))
 
 
 def _blur_of(sigma_y: float, sigma_x: float, height: int, dtype: Any) -> tuple[Any, Any, Any]:
@@ -124,5 +124,6 @@ def _blur_of(sigma_y: float, sigma_x: float, height: int, dtype: Any) -> tuple[A
         rows = np.tile(along_x, (height, 1)).astype(dtype)
         return backward.Blur(rows, band(along_y, transposed), first, beyond.astype(dtype))
 
-    weights = [gaussian_weights(sigma).numpy() for sigma in (sigma_y, sigma_x)]
-    return blur(*weights), blur(*map(slope_of_weights, (sigma_y, sigma_x))), blur(*weights, transposed=False)
+    along_y, along_x = (gaussian_weights(sigma).numpy() for sigma in (sigma_y, sigma_x))
+    slopes = blur(slope_of_weights(sigma_y), slope_of_weights(sigma_x))
+    return blur(along_y, along_x), slopes, blur(along_y, along_x, transposed=False)

@@ -1,10 +1,10 @@
 """The adjoint of the gain control as compiled loops: one movie after the other, backward in time.
 
-With ``z = g dt``, ``f = (1-exp(-z))/g`` and ``d = -dt f'(z)/f(z)``, a step is ``V[k] = V[k-1] + (A I[k] - g V[k-1]) f``,
-``a[k] = (1-rate) a[k-1] + rate B (gain V[k]^2)``. So if ``v`` and ``w`` are the derivatives of a loss by V[k] and a[k],
-the step before gets ``v exp(-z)`` and ``(1-rate) w + v s``, where ``s = -V[k-1] f - (V[k] - V[k-1]) d`` is that of V[k]
-by g: neither needs the input. Before that, ``v`` gets ``2 gain rate V[k] B' w``: the blur transposed, which at the edges
-is another one, since an edge pixel is seen for all that lie beyond it.
+With ``z = g dt``, ``f = (1-exp(-z))/g`` and ``d = -f'(g)/f``, a step is ``V[k] = V[k-1] + (A I[k] - g V[k-1]) f``,
+``a[k] = (1-rate) a[k-1] + rate B (gain V[k]^2)``. So if v and w are the derivatives of a loss by V[k] and a[k], the step
+before gets ``v exp(-z)`` and ``(1-rate) w + v s``, where ``s = -V[k-1] f - (V[k] - V[k-1]) d`` is V[k]'s slope in g:
+neither needs the input. Before that, v gets ``2 gain rate V[k] B' w``. The blur transposed, B', is another one at the
+edges, since an edge pixel is seen for all that lie beyond it.
 """
 
 from __future__ import annotations
@@ -50,8 +50,9 @@ class Run(NamedTuple):
 
 
 class Blur(NamedTuple):
-    """A blur transposed: weights of every row along x and along y (y, taps), where the latter begin (y,), and how much
-    of the first pixels of a row (radius,) reaches beyond its edge, and so comes back to the edge.
+    """A blur, by its weights for every row, along x and along y (y, taps), and where the latter begin (y,).
+
+    ``beyond`` (radius,) is how much of the first pixels of a row reaches beyond its edge, and comes back to the edge.
     """
 
     along_x: Any
@@ -68,7 +69,7 @@ _BLOCK = 512
 
 @compiled
 def back(run, grad_vs, grad_as, grad_x, by_v, by_a, blur, slopes, blur_of_v, c, wanted):  # type: ignore[no-untyped-def]
-    """Go back through a movie: turn ``by_v``, ``by_a`` (pixel,), the gradients of the last V and a, into the first ones'.
+    """Go back through a movie: turn ``by_v``, ``by_a`` (pixel,), the gradients of the last V and a, into the first's.
 
     ``grad_vs`` and ``grad_as`` (time, y, x) are the gradients of the outputs, the latter empty where there is none;
     ``grad_x`` is written where it is wanted. ``blur`` is the transposed one, ``slopes`` are its derivatives by the

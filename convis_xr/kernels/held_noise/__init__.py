@@ -13,8 +13,8 @@ from torch import Tensor
 from .. import philox
 from ..lif import Events, cells_of, noisy_lif, noisy_lif_times
 from ..lif.membrane import NOISE
-from ..philox.counters import Key
 from ..memory import empty_like
+from ..philox.counters import Key
 from ..scalars import Scalar, number
 
 __all__ = ["held_noise_lif", "held_noise_lif_times"]

@@ -34,8 +34,8 @@ def poisson(
 ) -> Tensor:
     """Draw spike counts, ``N ~ Poisson(rate dt)``, by inversion.
 
-    The draw is a number of 46 bits, so a probability is exact to 2**-47, however small ``rate dt`` is. Where a gradient is
-    wanted, counts are floats, of the same whole numbers, and their gradient is that of their expectation.
+    The draw is a number of 46 bits, so a probability is exact to 2**-47, however small ``rate dt`` is. Where a gradient
+    is wanted, counts are floats, of the same whole numbers, and their gradient is that of their expectation.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ import torch
 
 from convis_xr.kernels import dispatch
 from convis_xr.kernels.gain_control import gain_control
-from tests.kernels.tolerance import TOLERANCE, assert_near
+from tests.kernels.tolerance import TOLERANCE
 
 CAT = {"input_amplification": 150.0, "g_leak": 5.0, "sigma_y": 1.0, "sigma_x": 1.7, "tau": 0.01, "gain": 100.0}
 NAMES = ("x", "v", "a", *CAT)
@@ -56,6 +56,13 @@ def gradients(route, given, which=slice(None), dtype=torch.float64):
     return outputs, torch.autograd.grad(loss, given, allow_unused=True, materialize_grads=True)
 
 
+def same(name, one, other, dtype=torch.float64):
+    """Compare gradients, in units of the largest of their kind."""
+    scale = max(float(other.abs().max()), 1e-3)
+    message = f"{name}: {{}}".format
+    torch.testing.assert_close(one.double() / scale, other.double() / scale, **TOLERANCE[dtype], msg=message)
+
+
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 @pytest.mark.parametrize("begun", [False, True])
 def test_gradients_are_those_of_torch(change, begun):
@@ -63,10 +70,7 @@ def test_gradients_are_those_of_torch(change, begun):
     _, wanted = gradients("torch", given)
     _, actual = gradients("compiled", given)
     for name, one, other in zip(NAMES, actual, wanted, strict=True):
-        scale = max(float(other.abs().max()), 1e-3)
-        torch.testing.assert_close(
-            one / scale, other / scale, **TOLERANCE[torch.float64], msg=lambda m, n=name: f"{n}: {m}"
-        )
+        same(name, one, other)
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)
@@ -78,10 +82,7 @@ def test_gradients_in_single_precision_are_those_in_double(change):
     _, wanted = gradients("compiled", wide)
     _, actual = gradients("compiled", narrow)
     for name, one, other in zip(NAMES, actual, wanted, strict=True):
-        scale = max(float(other.abs().max()), 1e-3)
-        torch.testing.assert_close(
-            one.double() / scale, other / scale, **TOLERANCE[torch.float32], msg=lambda m, n=name: f"{n}: {m}"
-        )
+        same(name, one, other, torch.float32)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -97,9 +98,8 @@ def test_every_output_has_its_gradient_alone(which):
     given = leaves((1, 2, 6, 4, 5), torch.float64, {})
     _, wanted = gradients("torch", given, which)
     _, actual = gradients("compiled", given, which)
-    for one, other in zip(actual, wanted, strict=True):
-        scale = max(float(other.abs().max()), 1e-3)
-        assert_near(one / scale, other / scale)
+    for name, one, other in zip(NAMES, actual, wanted, strict=True):
+        same(name, one, other)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -137,9 +137,8 @@ def test_a_chain_of_chunks_has_the_gradient_of_the_whole():
     weight = torch.randn_like(whole)
     wanted = torch.autograd.grad((whole * weight).sum(), (x, v, a, *rest))
     actual = torch.autograd.grad((torch.cat(parts, 2) * weight).sum(), (x, v, a, *rest))
-    for one, other in zip(actual, wanted, strict=True):
-        scale = max(float(other.abs().max()), 1e-3)
-        assert_near(one / scale, other / scale)
+    for name, one, other in zip(NAMES, actual, wanted, strict=True):
+        same(name, one, other)
 
 
 def test_movies_and_threads_do_not_change_a_bit():

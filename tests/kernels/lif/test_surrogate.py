@@ -200,7 +200,7 @@ def test_threads_do_not_change_a_bit():
 
 
 def test_a_fit_recovers_the_gain_of_a_current():
-    """From counts alone, of cells that share one unknown gain: their noise is not that of the cells which are fitted."""
+    """From counts alone, of cells that share one unknown gain, and whose noise is another."""
     generator = torch.Generator().manual_seed(6)
     shape = (1, 1, 100, 12, 12)
     drive = 1 + 0.5 * torch.randn(shape, generator=generator).cumsum(2) / 10
