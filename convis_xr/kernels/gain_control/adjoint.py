@@ -106,7 +106,7 @@ def _constants(numbers: tuple[float, ...], dt: float, dtype: torch.dtype) -> bac
     amplification, leak, _, _, rate, gain = numbers
     kind = torch.empty(0, dtype=dtype).numpy().dtype.type
     values = (amplification, leak, 1 - rate, 2 * gain * rate, dt, _NEAR[dtype])
-    return backward.Constants(*map(kind, values), series=tuple(map(kind, _SERIES)))
+    return backward.Constants._make([*map(kind, values), tuple(map(kind, _SERIES))])
 
 
 def _blur_of(sigma_y: float, sigma_x: float, height: int, dtype: Any) -> tuple[Any, Any, Any]:

@@ -1,7 +1,7 @@
 """The adjoint of the gain control as compiled loops: one movie after the other, backward in time.
 
 With ``z = g dt``, ``f = (1-exp(-z))/g`` and ``d = -f'(g)/f``, a step is ``V[k] = V[k-1] + (A I[k] - g V[k-1]) f``,
-``a[k] = (1-rate) a[k-1] + rate B (gain V[k]^2)``. So if v and w are the derivatives of a loss by V[k] and a[k], the step
+``a[k] = (1-rate) a[k-1] + rate B (gain V[k]^2)``. So if v, w are the derivatives of a loss by V[k] and a[k], the step
 before gets ``v exp(-z)`` and ``(1-rate) w + v s``, where ``s = -V[k-1] f - (V[k] - V[k-1]) d`` is V[k]'s slope in g:
 neither needs the input. Before that, v gets ``2 gain rate V[k] B' w``. The blur transposed, B', is another one at the
 edges, since an edge pixel is seen for all that lie beyond it.
