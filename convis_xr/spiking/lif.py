@@ -9,10 +9,12 @@ from torch import Tensor
 from convis_xr.events import Events
 from convis_xr.footprint import Footprint
 from convis_xr.kernels.lif import noisy_lif, noisy_lif_times, random_potential
+from convis_xr.kernels.lif.surrogate import NAMES
 from convis_xr.kernels.memory import zeros_like
 from convis_xr.parameters import Parameter, State
 from convis_xr.random_layer import RandomLayer
 from convis_xr.sampling import Sampling
+from convis_xr.spiking.refusals import checked_surrogate
 
 
 class LIF(RandomLayer):
@@ -33,12 +35,14 @@ class LIF(RandomLayer):
         Whether membranes start uniformly in (0, 1) instead of at 0.
     seed : int
         Which random numbers; `run(seed=)` overrides it.
+    surrogate : "superspike" or None
+        What stands in for the gradient of counts where one is wanted; None: there is none.
 
     Notes
     -----
     Input: Tensor (batch, channel, time, y, x) of currents in Hz, or DataArray in any unit of rate (without a unit: Hz).
-    Output: spikes per step, uint8, count; ``outputs=["times"]`` of a run gives the exact time of each [s].
-    More than 255 in a step raises OverflowError.
+    Output: spikes per step, uint8 (floats where autograd follows), count; ``outputs=["times"]`` of a run gives the
+    exact time of each [s]. More than 255 in a step raises OverflowError.
 
     Examples
     --------
@@ -57,13 +61,21 @@ class LIF(RandomLayer):
     kernel_of_times: ClassVar[Any] = staticmethod(noisy_lif_times)
     potential: Any
 
-    def __init__(self, g_leak: Any = "50 Hz", noise: Any = 0.0, random_init: bool = False, seed: int = 0) -> None:
+    def __init__(
+        self,
+        g_leak: Any = "50 Hz",
+        noise: Any = 0.0,
+        random_init: bool = False,
+        seed: int = 0,
+        surrogate: str | None = "superspike",
+    ) -> None:
         super().__init__(seed)
         self.g_leak = Parameter(g_leak, "rate", bounds=("0 Hz", None), doc="leak", label="g_leak")
         self.noise = Parameter(
             noise, "dimensionless", bounds=(0, None), doc="standard deviation of the membrane", label="noise"
         )
         self.random_init = random_init
+        self.surrogate = checked_surrogate(surrogate, NAMES)
         self.potential = State(doc="membrane, threshold 1", primed=False)
 
     @property
@@ -76,7 +88,9 @@ class LIF(RandomLayer):
         return "s" if name == "times" else "count"
 
     def forward(self, x: Tensor, cells: Tensor | None = None) -> Tensor | dict[str, Tensor | Events]:
-        """Spikes (batch, channel, time, y, x), uint8, of currents in Hz; a dict where `times` are wanted.
+        """Spikes (batch, channel, time, y, x) of currents in Hz; a dict where `times` are wanted.
+
+        They are uint8, or floats as ``x`` where autograd follows.
 
         ``cells`` (batch, channel, y, x) are indices in the full frame, where they are not those of the frame of ``x``.
         """
@@ -89,7 +103,7 @@ class LIF(RandomLayer):
         return {name: events if name == "times" else counts for name in self.wanted_outputs}
 
     def counts(self, x: Tensor, cells: Tensor | None = None) -> Tensor:
-        """Spikes per step (batch, channel, time, y, x), uint8, of currents in Hz, all of them."""
+        """Spikes per step (batch, channel, time, y, x) of currents in Hz, all of them."""
         current = self.drive(x)
         source = self.source(current, cells)
         state = self.begun(current, source["cells"])
@@ -116,7 +130,8 @@ class LIF(RandomLayer):
     @property
     def constants(self) -> dict[str, Any]:
         """Parameters by the names of the kernel."""
-        return {"g_leak": self.g_leak, "noise": self.noise, "refractory_mean": 0.0, "refractory_sd": 0.0}
+        silence = {"refractory_mean": 0.0, "refractory_sd": 0.0}
+        return {"g_leak": self.g_leak, "noise": self.noise, "surrogate": self.surrogate, **silence}
 
     def begun(self, x: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
         """Membrane and refractory time (batch, channel, y, x) before the first sample of ``x``."""

@@ -29,12 +29,14 @@ class NoisyLIF(RefractoryLIF):
         Whether membranes start uniformly in (0, 1) instead of at 0.
     seed : int
         Which random numbers; `run(seed=)` overrides it.
+    surrogate : "superspike" or None
+        What stands in for the gradient of counts where one is wanted; None: there is none.
 
     Notes
     -----
     Input: Tensor (batch, channel, time, y, x) of currents in Hz, or DataArray in any unit of rate (without a unit: Hz).
-    Output: spikes per step, uint8, count; ``outputs=["times"]`` of a run gives the exact time of each [s].
-    More than 255 in a step raises OverflowError.
+    Output: spikes per step, uint8 (floats where autograd follows), count; ``outputs=["times"]`` of a run gives the
+    exact time of each [s]. More than 255 in a step raises OverflowError.
 
     Examples
     --------
@@ -53,5 +55,6 @@ class NoisyLIF(RefractoryLIF):
         refractory_sd: Any = "0 ms",
         random_init: bool = False,
         seed: int = 0,
+        surrogate: str | None = "superspike",
     ) -> None:
-        super().__init__(g_leak, noise, refractory_mean, refractory_sd, random_init, seed)
+        super().__init__(g_leak, noise, refractory_mean, refractory_sd, random_init, seed, surrogate)

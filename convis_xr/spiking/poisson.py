@@ -9,9 +9,10 @@ from torch import Tensor
 from convis_xr.errors import ParameterError, explain
 from convis_xr.footprint import Footprint
 from convis_xr.kernels.poisson import poisson
+from convis_xr.kernels.poisson.surrogate import NAMES
 from convis_xr.random_layer import RandomLayer
 from convis_xr.sampling import Sampling
-from convis_xr.spiking.refusals import told
+from convis_xr.spiking.refusals import checked_surrogate, told
 
 Mode = Literal["poisson", "bernoulli"]
 
@@ -30,6 +31,8 @@ class Poisson(RandomLayer):
         the Poisson count is not 0.
     seed : int
         Which random numbers; `run(seed=)` overrides it.
+    surrogate : "expectation" or None
+        What stands in for the gradient of counts where one is wanted: that of their mean. None: there is none.
 
     Raises
     ------
@@ -42,7 +45,7 @@ class Poisson(RandomLayer):
     Notes
     -----
     Input: Tensor (batch, channel, time, y, x) of rates in Hz, or DataArray in any unit of rate (without a unit: Hz).
-    Output: spikes per step, uint8, count. There is no gradient.
+    Output: spikes per step, uint8 (floats where autograd follows), count.
 
     Examples
     --------
@@ -57,20 +60,23 @@ class Poisson(RandomLayer):
     bare_in = True
     units_out = "count"
 
-    def __init__(self, mode: Mode = "poisson", seed: int = 0) -> None:
+    def __init__(self, mode: Mode = "poisson", seed: int = 0, surrogate: str | None = "expectation") -> None:
         super().__init__(seed)
         if mode not in get_args(Mode):
             wanted = " or ".join(f'"{name}"' for name in get_args(Mode))
             raise ParameterError(explain("mode", wanted=wanted, got=repr(mode), cure='mode="poisson"'))
         self.mode = mode
+        self.surrogate = checked_surrogate(surrogate, NAMES)
 
     def forward(self, x: Tensor, cells: Tensor | None = None) -> Tensor:
-        """Spikes (batch, channel, time, y, x), uint8, at rates in Hz.
+        """Spikes (batch, channel, time, y, x) at rates in Hz, uint8, or floats as ``x`` where autograd follows.
 
         ``cells`` (batch, channel, y, x) are indices in the full frame, where they are not those of the frame of ``x``.
         """
         with told():
-            counts = poisson(x, dt=self.dt, bernoulli=self.mode == "bernoulli", **self.source(x, cells))
+            counts = poisson(
+                x, dt=self.dt, bernoulli=self.mode == "bernoulli", surrogate=self.surrogate, **self.source(x, cells)
+            )
         self.count(x)
         return counts
 

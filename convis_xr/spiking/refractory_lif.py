@@ -28,11 +28,13 @@ class RefractoryLIF(LIF):
         Whether membranes start uniformly in (0, 1) instead of at 0.
     seed : int
         Which random numbers; `run(seed=)` overrides it.
+    surrogate : "superspike" or None
+        What stands in for the gradient of counts where one is wanted; None: there is none.
 
     Notes
     -----
     Input: Tensor (batch, channel, time, y, x) of currents in Hz, or DataArray in any unit of rate (without a unit: Hz).
-    Output: spikes per step, uint8, count.
+    Output: spikes per step, uint8 (floats where autograd follows), count.
     More than 255 in a step raises OverflowError.
 
     Examples
@@ -53,8 +55,9 @@ class RefractoryLIF(LIF):
         refractory_sd: Any = "0 ms",
         random_init: bool = False,
         seed: int = 0,
+        surrogate: str | None = "superspike",
     ) -> None:
-        super().__init__(g_leak, noise, random_init, seed)
+        super().__init__(g_leak, noise, random_init, seed, surrogate)
         self.refractory_mean = Parameter(
             refractory_mean, "time", bounds=("0 s", None), doc="mean refractory period", label="refractory_mean"
         )
@@ -66,7 +69,7 @@ class RefractoryLIF(LIF):
     @property
     def constants(self) -> dict[str, Any]:
         """Parameters by the names of the kernel."""
-        names = ("g_leak", "noise", "refractory_mean", "refractory_sd")
+        names = ("g_leak", "noise", "refractory_mean", "refractory_sd", "surrogate")
         return {name: getattr(self, name) for name in names}
 
     def begun(self, x: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..dispatch import choose
+from ..dispatch import choose, gradient_wanted
 from ..scalars import Scalar
 from . import reference, steps
 from .parameters import GainControl
@@ -78,14 +78,17 @@ def gain_control(
     operands = (input_amplification, g_leak, sigma_px, tau, gain, dt)
     p = GainControl(*operands).checked("gain_control")
     _check(x, state)
-    route = choose("gain_control", x, *state, *sigma_px, input_amplification, g_leak, tau, gain)
+    inputs = (x, *state, *sigma_px, input_amplification, g_leak, tau, gain)
+    route = choose("gain_control", *inputs, adjoint=True)
     if route == "reference":
         v, a, state = reference.gain_control(x, state, p)
         return v, a if with_adaptation else None, state
     if route == "torch":
         return steps.gain_control(x, state, p, with_adaptation)
-    from . import loops  # numba is loaded when first used
+    from . import adjoint, loops  # numba is loaded when first used
 
+    if gradient_wanted(*inputs):
+        return adjoint.gain_control(x, state, p, with_adaptation)
     return loops.gain_control(x, state, p, with_adaptation)
 
 

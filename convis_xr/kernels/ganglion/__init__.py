@@ -6,7 +6,7 @@ from types import ModuleType
 
 from torch import Tensor
 
-from ..dispatch import choose
+from ..dispatch import choose, gradient_wanted
 from ..lif import cells_of, noisy_lif
 from ..lif.membrane import Membrane, Source
 from ..nonlinearity import ganglion_nonlinearity
@@ -37,16 +37,18 @@ def ganglion_spikes(
     step: int = 0,
     cells: Tensor | None = None,
     repeat: int = 0,
+    surrogate: str | None = "superspike",
 ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
     """Turn bipolar potentials into spike counts: `partial_high_pass`, `ganglion_nonlinearity`, `noisy_lif`.
 
     The compiled route and Triton's go through memory once instead of three times; counts and state have the bits that
-    the three operations give.
+    the three operations give. Where a gradient is wanted, by the potential, the state, or a parameter of the first two,
+    the three are done one after the other, and counts are floats with the surrogate gradient of `noisy_lif`.
 
     Parameters
     ----------
     potential : Tensor (batch, channel, time, y, x), dimensionless
-        Bipolar potential. It is taken as it is, cut from any graph: counts are not differentiable.
+        Bipolar potential.
     state : tuple of three Tensor (batch, channel, y, x); dimensionless, dimensionless, s
         Low-pass of the potential, membrane, and what is left of the refractory period.
     sign : float or 0-d Tensor, dimensionless
@@ -55,12 +57,12 @@ def ganglion_spikes(
         As in `partial_high_pass`.
     threshold, baseline, slope
         As in `ganglion_nonlinearity`.
-    g_leak, noise, refractory_mean, refractory_sd, dt, key, step, cells, repeat
+    g_leak, noise, refractory_mean, refractory_sd, dt, key, step, cells, repeat, surrogate
         As in `noisy_lif`.
 
     Returns
     -------
-    counts : Tensor (batch, channel, time, y, x), uint8
+    counts : Tensor (batch, channel, time, y, x), uint8, or as potential where there is a gradient
         Spikes per step.
     state : tuple of three Tensor
         What the next chunk starts from.
@@ -80,19 +82,24 @@ def ganglion_spikes(
     >>> counts.shape, bool(counts.any())
     (torch.Size([1, 1, 1000, 2, 2]), True)
     """
-    x, (low, *membrane_state) = potential.detach(), state
+    shape = (transient_tau, transient_weight, threshold, baseline, slope)
+    followed = surrogate is not None and gradient_wanted(potential, *state, *shape)
+    if not followed:
+        potential, state = potential.detach(), (state[0].detach(), state[1].detach(), state[2].detach())
+        transient_tau, transient_weight, threshold, baseline, slope = map(number, shape)
+    x, (low, *membrane_state) = potential, state
     membrane = Membrane(number(g_leak), number(noise), number(refractory_mean), number(refractory_sd), float(dt))
-    route = choose("ganglion_spikes", x, triton=True)
+    route = "torch" if followed else choose("ganglion_spikes", x, triton=True)
     fused = route in ("compiled", "triton") and membrane.parts == 1
     # The three operations check their own arguments, for a fused one on no sample at all.
     seen = x[:, :, :0] if fused else x
-    transient, low_end = partial_high_pass(seen, low.detach(), number(transient_tau), number(transient_weight), dt)
-    current = ganglion_nonlinearity(number(sign) * transient, number(threshold), number(baseline), number(slope))
+    transient, low_end = partial_high_pass(seen, low, transient_tau, transient_weight, dt)
+    current = ganglion_nonlinearity(number(sign) * transient, threshold, baseline, slope)
     if cells is None:
         cells = cells_of(low.shape, x.device)
     counts, spiking = noisy_lif(
         current, (membrane_state[0], membrane_state[1]), g_leak=g_leak, noise=noise, refractory_mean=refractory_mean,
-        refractory_sd=refractory_sd, dt=dt, key=key, step=step, cells=cells, repeat=repeat,
+        refractory_sd=refractory_sd, dt=dt, key=key, step=step, cells=cells, repeat=repeat, surrogate=surrogate,
     )  # fmt: skip
     if not fused:
         return counts, (low_end, *spiking)

@@ -13,6 +13,7 @@ from torch import Tensor
 from .. import philox
 from ..lif import Events, cells_of, noisy_lif, noisy_lif_times
 from ..lif.membrane import NOISE
+from ..memory import empty_like
 from ..philox.counters import Key
 from ..scalars import Scalar, number
 
@@ -32,6 +33,7 @@ def held_noise_lif(
     step: int = 0,
     cells: Tensor | None = None,
     repeat: int = 0,
+    surrogate: str | None = "superspike",
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """Turn currents into spike counts by integrate-and-fire cells whose noise is a current, drawn once per step.
 
@@ -65,7 +67,7 @@ def held_noise_lif(
     drive = _with_noise(current, g_leak, noise, dt, key, step, cells, repeat)
     return noisy_lif(
         drive, state, g_leak=g_leak, noise=0.0, refractory_mean=refractory_mean, refractory_sd=refractory_sd,
-        dt=dt, key=key, step=step, cells=cells, repeat=repeat,
+        dt=dt, key=key, step=step, cells=cells, repeat=repeat, surrogate=surrogate,
     )  # fmt: skip
 
 
@@ -82,6 +84,7 @@ def held_noise_lif_times(
     step: int = 0,
     cells: Tensor | None = None,
     repeat: int = 0,
+    surrogate: str | None = "superspike",
 ) -> tuple[Tensor, tuple[Tensor, Tensor], Events]:
     """Turn currents into spike counts and exact spike times.
 
@@ -104,7 +107,7 @@ def held_noise_lif_times(
     drive = _with_noise(current, g_leak, noise, dt, key, step, cells, repeat)
     return noisy_lif_times(
         drive, state, g_leak=g_leak, noise=0.0, refractory_mean=refractory_mean, refractory_sd=refractory_sd,
-        dt=dt, key=key, step=step, cells=cells, repeat=repeat,
+        dt=dt, key=key, step=step, cells=cells, repeat=repeat, surrogate=surrogate,
     )  # fmt: skip
 
 
@@ -125,9 +128,9 @@ def _with_noise(
     if sigma == 0 or current.dim() != 5 or not (leak > 0 and dt > 0):
         return current  # without noise; or what does not fit, which is said where it is checked
     index = cells_of((*current.shape[:2], *current.shape[3:]), current.device) if cells is None else cells
-    drive = current.detach().clone()
+    drawn = empty_like(current)
     scale = sigma * math.sqrt(2 * leak / dt)
-    for k, frame in enumerate(drive.unbind(2)):
-        draw = philox.normal(index, key=key, step=step + k, stream=NOISE, repeat=repeat, dtype=drive.dtype)
-        frame += scale * draw
-    return drive
+    for k, frame in enumerate(drawn.unbind(2)):
+        draw = philox.normal(index, key=key, step=step + k, stream=NOISE, repeat=repeat, dtype=current.dtype)
+        frame.copy_(scale * draw)
+    return current + drawn

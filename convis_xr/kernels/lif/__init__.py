@@ -11,11 +11,13 @@ import torch
 from torch import Tensor
 
 from .. import philox
-from ..dispatch import choose
+from ..dispatch import choose, gradient_wanted
 from ..philox.counters import CELLS, Key, words_of
 from ..scalars import Scalar, number
+from ..surrogates import checked
 from . import reference, steps
 from .membrane import FINEST, MANY, MOST, NOISE, START, Events, Membrane, Source, overflow
+from .surrogate import NAMES, spikes
 
 __all__ = ["Events", "cells_of", "noisy_lif", "noisy_lif_times", "random_potential"]
 
@@ -33,6 +35,7 @@ def noisy_lif(
     step: int = 0,
     cells: Tensor | None = None,
     repeat: int = 0,
+    surrogate: str | None = "superspike",
 ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
     """Turn currents into spike counts by noisy leaky integrate-and-fire cells.
 
@@ -40,8 +43,10 @@ def noisy_lif(
     for ``max(mean + sd n, 0)`` of real time (Wohrer & Kornprobst 2009, eq. 16). Every span is integrated exactly, and a
     span whose ends are both below threshold still fires with the probability that a noisy path between them crossed
     it. That probability is good for short spans, so a noisy step that is long beside ``1/g_leak`` is followed as
-    several (`membrane.FINEST`): the rate does not depend on ``dt``. Without noise, spike times are exact. Counts are
-    not differentiable: the current is taken as it is, cut from any graph.
+    several (`membrane.FINEST`): the rate does not depend on ``dt``. Without noise, spike times are exact.
+
+    Where a gradient by the current or the membrane is wanted, counts are floats, of the same whole numbers, and their
+    gradient is a surrogate (see `kernels.lif.surrogate`); the parameters here have none.
 
     Parameters
     ----------
@@ -66,10 +71,12 @@ def noisy_lif(
         Index of each cell in the full frame; by default the input is the full frame, as of `cells_of`.
     repeat : int
         Number of the trial.
+    surrogate : "superspike" or None
+        What stands in for the gradient of counts; None: there is none, the input is cut from any graph.
 
     Returns
     -------
-    counts : Tensor (batch, channel, time, y, x), uint8
+    counts : Tensor (batch, channel, time, y, x), uint8, or as current where there is a gradient
         Spikes per step.
     state : tuple of two Tensor
         What the next chunk starts from.
@@ -90,7 +97,8 @@ def noisy_lif(
     59
     """
     membrane = Membrane(number(g_leak), number(noise), number(refractory_mean), number(refractory_sd), float(dt))
-    counts, state, _ = _fire(current, state, cells, membrane, Source(key, int(step), int(repeat)), False)
+    source, name = Source(key, int(step), int(repeat)), checked("noisy_lif", surrogate, NAMES)
+    counts, state, _ = _fire(current, state, cells, membrane, source, False, name)
     return counts, state
 
 
@@ -107,6 +115,7 @@ def noisy_lif_times(
     step: int = 0,
     cells: Tensor | None = None,
     repeat: int = 0,
+    surrogate: str | None = "superspike",
 ) -> tuple[Tensor, tuple[Tensor, Tensor], Events]:
     """Turn currents into spike counts and exact spike times.
 
@@ -129,7 +138,8 @@ def noisy_lif_times(
     tensor([0.0100, 0.0230], dtype=torch.float64)
     """
     membrane = Membrane(number(g_leak), number(noise), number(refractory_mean), number(refractory_sd), float(dt))
-    return _fire(current, state, cells, membrane, Source(key, int(step), int(repeat)), True)
+    source, name = Source(key, int(step), int(repeat)), checked("noisy_lif", surrogate, NAMES)
+    return _fire(current, state, cells, membrane, source, True, name)
 
 
 def _fire(
@@ -139,13 +149,17 @@ def _fire(
     membrane: Membrane,
     source: Source,
     recording: bool,
+    name: str | None,
 ) -> tuple[Tensor, tuple[Tensor, Tensor], Events]:
-    current, cells = current.detach(), _cells(current, cells)
+    cells = _cells(current, cells)
     _check(current, state, cells, membrane)
     for step in (source.step, source.step + max(current.shape[2] - 1, 0)):
         words_of(step, NOISE, repeat=source.repeat)
     if membrane.parts > 1:
-        return _in_parts(current, state, cells, membrane, source, recording)
+        return _in_parts(current, state, cells, membrane, source, recording, name)
+    if name is not None and gradient_wanted(current, state[0]):
+        return _followed(current, state, cells, membrane, source, recording)
+    current = current.detach()
     potential, refractory = (part.detach() for part in state)
     route = choose("noisy_lif", current, triton=not recording)
     if route == "reference":
@@ -160,7 +174,7 @@ def _fire(
     return counts, (new[0], new[1]), _in_order(events or [], current.device)
 
 
-def _in_parts(
+def _followed(
     current: Tensor,
     state: tuple[Tensor, Tensor],
     cells: Tensor,
@@ -168,23 +182,52 @@ def _in_parts(
     source: Source,
     recording: bool,
 ) -> tuple[Tensor, tuple[Tensor, Tensor], Events]:
+    """Fire so that autograd can go back through it."""
+    events: list[Events] = []
+    route = choose("noisy_lif", current.detach())
+
+    def fire(drive: Tensor, v: Tensor, left: Tensor, now: Source) -> tuple[Tensor, Tensor, Tensor]:
+        if route == "reference":
+            counts, (v, left), found = _reference(drive, v, left, cells, membrane, now)
+            events.append(found)
+            return counts, v, left
+        made: tuple[Tensor, Tensor, Tensor] = _module(route).noisy_lif(
+            drive, v, left, cells, membrane, now, events if recording else None
+        )
+        return made
+
+    counts, state = spikes(current, state, cells, membrane, source, fire)
+    return counts, state, _in_order(events, current.device)
+
+
+def _in_parts(
+    current: Tensor,
+    state: tuple[Tensor, Tensor],
+    cells: Tensor,
+    membrane: Membrane,
+    source: Source,
+    recording: bool,
+    name: str | None,
+) -> tuple[Tensor, tuple[Tensor, Tensor], Events]:
     """Follow steps that are long beside 1/g_leak as several short ones under the same current."""
     parts = membrane.parts
     short = membrane._replace(dt=membrane.dt / parts)
-    counts = torch.empty(current.shape, dtype=torch.uint8, device=current.device)
-    events = []
+    if name is None or not gradient_wanted(current, state[0]):
+        current, state, name = current.detach(), (state[0].detach(), state[1].detach()), None
+    counts, events = [], []
     for k, drive in enumerate(current.unbind(2)):
         held = drive.unsqueeze(2).expand(-1, -1, parts, -1, -1)
         first = source._replace(step=(source.step + k) * parts)
-        fine, state, spikes = _fire(held, state, cells, short, first, recording)
-        count = fine.sum(2, dtype=torch.int32)
+        fine, state, fired = _fire(held, state, cells, short, first, recording, name)
+        count = fine.sum(2, dtype=torch.int32 if name is None else fine.dtype)
         if count.numel() and int(count.max()) > MOST:
             where = tuple(int(i) for i in torch.unravel_index(count.argmax(), count.shape))
             raise overflow(where, source.step + k, float(drive[where]), membrane)
-        counts[:, :, k] = count.to(torch.uint8)
-        late = (spikes.step % parts).double() * short.dt
-        events.append(Events(spikes.cell, spikes.step // parts, spikes.offset + late))
-    return counts, state, _in_order(events, current.device)
+        counts.append(count.to(fine.dtype))
+        late = (fired.step % parts).double() * short.dt
+        events.append(Events(fired.cell, fired.step // parts, fired.offset + late))
+    made = torch.stack(counts, 2) if counts else torch.empty(current.shape, dtype=torch.uint8, device=current.device)
+    return made, state, _in_order(events, current.device)
 
 
 def _in_order(parts: list[Events], device: torch.device) -> Events:

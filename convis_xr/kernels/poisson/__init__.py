@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from types import ModuleType
 
 import torch
 from torch import Tensor
 
-from ..dispatch import choose
+from ..dispatch import choose, gradient_wanted
 from ..lif import cells_of
 from ..philox.counters import CELLS, Key, words_of
 from ..refused import refuse_unless
+from ..surrogates import checked
 from . import reference, steps
 from .streams import FINE, Source
+from .surrogate import NAMES, expectation
 
 __all__ = ["poisson"]
 
@@ -27,11 +30,12 @@ def poisson(
     cells: Tensor | None = None,
     repeat: int = 0,
     bernoulli: bool = False,
+    surrogate: str | None = "expectation",
 ) -> Tensor:
     """Draw spike counts, ``N ~ Poisson(rate dt)``, by inversion.
 
-    The draw is a number of 46 bits, so a probability is exact to 2**-47, however small ``rate dt`` is. Counts are not
-    differentiable: the rate is cut from any graph.
+    The draw is a number of 46 bits, so a probability is exact to 2**-47, however small ``rate dt`` is. Where a gradient
+    is wanted, counts are floats, of the same whole numbers, and their gradient is that of their expectation.
 
     Parameters
     ----------
@@ -50,10 +54,13 @@ def poisson(
     bernoulli : bool
         At most one spike in a step, with probability ``1 - exp(-rate dt)``: whether there is any in the Poisson count
         of the same draw.
+    surrogate : "expectation" or None
+        What stands in for the gradient of counts: that of their mean, ``d(rate dt)/d(rate) = dt``, or for `bernoulli`
+        ``dt exp(-rate dt)``. None: there is none, the rate is cut from any graph.
 
     Returns
     -------
-    Tensor (batch, channel, time, y, x), uint8
+    Tensor (batch, channel, time, y, x), uint8, or as rate where there is a gradient
         Spikes per step.
 
     Raises
@@ -71,6 +78,11 @@ def poisson(
     >>> 49 < float(counts.sum()) / 100 < 51
     True
     """
+    if checked("poisson", surrogate, NAMES) is not None and gradient_wanted(rate):
+        plain = partial(
+            poisson, dt=dt, key=key, step=step, cells=cells, repeat=repeat, bernoulli=bernoulli, surrogate=None
+        )
+        return expectation(rate, plain, dt, bernoulli)
     rate = rate.detach()
     _check(rate, dt)
     if cells is None:

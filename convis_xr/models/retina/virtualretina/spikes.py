@@ -21,7 +21,7 @@ class LateLIF(NoisyLIF):
 
     Parameters
     ----------
-    g_leak, noise, refractory_mean, refractory_sd, random_init, seed
+    g_leak, noise, refractory_mean, refractory_sd, random_init, seed, surrogate
         As of `NoisyLIF`.
 
     Notes
@@ -48,8 +48,9 @@ class LateLIF(NoisyLIF):
         refractory_sd: Any = "0 ms",
         random_init: bool = False,
         seed: int = 0,
+        surrogate: str | None = "superspike",
     ) -> None:
-        super().__init__(g_leak, noise, refractory_mean, refractory_sd, random_init, seed)
+        super().__init__(g_leak, noise, refractory_mean, refractory_sd, random_init, seed, surrogate)
         self.current_before = State(units="Hz", doc="current of the last step", primed=False)
 
     def drive(self, x: Tensor) -> Tensor:
