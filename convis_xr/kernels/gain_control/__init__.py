@@ -78,12 +78,16 @@ def gain_control(
     operands = (input_amplification, g_leak, sigma_px, tau, gain, dt)
     p = GainControl(*operands).checked("gain_control")
     _check(x, state)
-    route = choose("gain_control", x, *state, *sigma_px, input_amplification, g_leak, tau, gain)
+    route = choose("gain_control", x, *state, *sigma_px, input_amplification, g_leak, tau, gain, triton=True)
     if route == "reference":
         v, a, state = reference.gain_control(x, state, p)
         return v, a if with_adaptation else None, state
     if route == "torch":
         return steps.gain_control(x, state, p, with_adaptation)
+    if route == "triton":
+        from . import triton_loops
+
+        return triton_loops.gain_control(x, state, p, with_adaptation)
     from . import loops  # numba is loaded when first used
 
     return loops.gain_control(x, state, p, with_adaptation)
