@@ -14,12 +14,13 @@ def fall(g, dt):  # type: ignore[no-untyped-def]
     """Return ``(1 - exp(-g dt))/g``, and its limit ``dt`` at 0."""
     z = g * dt
     # Up to 1/2 by the series 1 - z/2 (1 - z/3 (1 - ...)): 1 - exp(-z) would have lost digits.
-    series = z * 0 + 1
+    near = tl.abs(z) < 0.5
+    small = tl.where(near, z, 0)
+    series = small * 0 + 1
     double: tl.constexpr = z.dtype == tl.float64
     terms: tl.constexpr = 15 if double else 9
     for i in tl.static_range(terms):
-        series = 1 - z * series / (terms + 1 - i)
-    near = tl.abs(z) < 0.5
+        series = 1 - small * series / (terms + 1 - i)
     return dt * tl.where(near, series, (1 - tl.exp(-z)) / tl.where(near, 1, z))
 
 
@@ -40,9 +41,7 @@ def product(left, right, HIGH: tl.constexpr, WIDE: tl.constexpr, INNER: tl.const
 
 
 @triton.jit(do_not_specialize=["steps", "pixels", "tiles"])
-def follow_pixels(
-    x, v, a, out, adaptations, constants, steps, pixels, tiles, KEEP: tl.constexpr, TILE: tl.constexpr
-):  # type: ignore[no-untyped-def]
+def follow_pixels(x, v, a, out, adaptations, constants, steps, pixels, tiles, KEEP: tl.constexpr, TILE: tl.constexpr):  # type: ignore[no-untyped-def]
     """Follow a tile of pixels that nothing couples."""
     movie = tl.program_id(0) // tiles
     pixel = tl.program_id(0) % tiles * TILE + tl.arange(0, TILE)
@@ -65,10 +64,10 @@ def follow_pixels(
 
 
 @triton.jit(do_not_specialize=["steps"])
-def follow_movies(
+def follow_movies(  # type: ignore[no-untyped-def]
     x, v, a, out, adaptations, constants, by, bx, scratch, steps,
     H: tl.constexpr, W: tl.constexpr, HIGH: tl.constexpr, WIDE: tl.constexpr, K: tl.constexpr, KEEP: tl.constexpr,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """Follow a movie; the frame is padded with pixels that stay at 0 and that the matrices do not look at."""
     movie = tl.program_id(0).to(tl.int64)
     rows, columns = tl.arange(0, HIGH)[:, None], tl.arange(0, WIDE)[None, :]
@@ -126,10 +125,10 @@ def along_x(drive, blurred, weights, taps, width, total, TILE: tl.constexpr):  #
 
 
 @triton.jit(do_not_specialize=["taps", "ahead", "steps", "height", "width", "total"])
-def adapt(
+def adapt(  # type: ignore[no-untyped-def]
     blurred, a, adaptations, weights, taps, constants, at, ahead, steps, height, width, total,
     KEEP: tl.constexpr, TILE: tl.constexpr,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """Blur all frames along y, edges replicated, and move the adaptations by the step ``at + ahead``."""
     place = tl.program_id(0).to(tl.int64) * TILE + tl.arange(0, TILE)
     there = place < total

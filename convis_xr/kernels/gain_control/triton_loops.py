@@ -18,6 +18,7 @@ import torch
 import triton
 from torch import Tensor
 
+from ..card import launch
 from ..gaussian.banded import matrix
 from ..gaussian.weights import gaussian_weights
 from ..memory import empty_like
@@ -31,10 +32,10 @@ from .triton_kernels import adapt, along_x, follow_movies, follow_pixels, membra
 ON_CHIP = {torch.float32: 128, torch.float64: 64}
 #: pixels of a tile
 TILE = 256
+#: pixels of a thread: V, a, a sum and what is multiplied must fit into its 255 registers
+_PIXELS = {torch.float32: 32, torch.float64: 8}
 #: columns of a block of the products, the fewest that there may be
 _COLUMNS = 16
-#: how a product and a sum are rounded must not be left to Triton's version
-_FUSED = {"enable_fp_fusion": True}
 
 
 class _Work(NamedTuple):
@@ -56,9 +57,10 @@ def gain_control(
     v, a = (part.detach().clone(memory_format=torch.contiguous_format) for part in state)
     out = empty_like(x)
     adaptation = empty_like(x) if with_adaptation else None
-    kept = out if adaptation is None else adaptation  # a kernel that keeps none is given any place, and leaves it alone
     if x.numel():
-        work = _Work(*(part.flatten(0, 1) for part in (x, v, a, out, kept)), _constants(p, x))
+        # a kernel that keeps no adaptation is given any place for it, and leaves that alone
+        kept = out if adaptation is None else adaptation
+        work = _Work(*(part.flatten(0, 1) for part in (x, v, a, out, kept)), _constants(p, x))  # type: ignore[call-arg]
         if number(p.gain) == 0:
             _pixels(work, with_adaptation)
         elif max(x.shape[-2:]) <= ON_CHIP[x.dtype]:
@@ -78,7 +80,10 @@ def _pixels(work: _Work, keep: bool) -> None:
     movies, steps, height, width = work.x.shape
     pixels = height * width
     tiles = triton.cdiv(pixels, TILE)
-    follow_pixels[(movies * tiles,)](*work, steps, pixels, tiles, KEEP=keep, TILE=TILE, num_warps=TILE // 32, **_FUSED)
+    launch(
+        follow_pixels, movies * tiles, work.x, *work, steps, pixels, tiles,
+        KEEP=keep, TILE=TILE, num_warps=TILE // 32,
+    )  # fmt: skip
 
 
 def _movies(work: _Work, p: GainControl, keep: bool) -> None:
@@ -87,11 +92,10 @@ def _movies(work: _Work, p: GainControl, keep: bool) -> None:
     by = _padded(matrix(p.sigma_px[0], height), high, work.x)
     bx = _padded(matrix(p.sigma_px[1], width).mT, wide, work.x)
     scratch = work.x.new_empty(movies, 2, high, wide)
-    # 4 KiB of each of V, a and sums to a warp are 32 registers each to a thread
-    warps = max(1, high * wide * work.x.itemsize // 4096)
-    follow_movies[(movies,)](
-        *work, by, bx, scratch, steps, H=height, W=width, HIGH=high, WIDE=wide, K=_COLUMNS, KEEP=keep,
-        num_warps=warps, num_stages=1, **_FUSED,
+    warps = max(1, high * wide // (32 * _PIXELS[work.x.dtype]))
+    launch(
+        follow_movies, movies, work.x, *work, by, bx, scratch, steps,
+        H=height, W=width, HIGH=high, WIDE=wide, K=_COLUMNS, KEEP=keep, num_warps=warps, num_stages=1,
     )  # fmt: skip
 
 
@@ -107,15 +111,16 @@ def _steps(work: _Work, p: GainControl, keep: bool) -> None:
     drive, blurred = work.x.new_empty(2, movies, height, width)
     at = torch.zeros((), dtype=torch.int64, device=work.x.device)
     pixels, total = height * width, movies * height * width
-    grid, options = (triton.cdiv(total, TILE),), {"TILE": TILE, "num_warps": TILE // 32, **_FUSED}
+    tiles, options = triton.cdiv(total, TILE), {"TILE": TILE, "num_warps": TILE // 32}
     x, v, a, out, adaptations, constants = work
 
     def run(n: int) -> None:
         for ahead in range(n):
-            membrane[grid](x, v, a, out, drive, constants, at, ahead, steps, pixels, total, **options)
-            along_x[grid](drive, blurred, weights_x, len(weights_x), width, total, **options)
-            adapt[grid](
-                blurred, a, adaptations, weights_y, len(weights_y), constants, at, ahead, steps, height, width, total,
+            now = (constants, at, ahead, steps)
+            launch(membrane, tiles, x, x, v, a, out, drive, *now, pixels, total, **options)
+            launch(along_x, tiles, x, drive, blurred, weights_x, len(weights_x), width, total, **options)
+            launch(
+                adapt, tiles, x, blurred, a, adaptations, weights_y, len(weights_y), *now, height, width, total,
                 KEEP=keep, **options,
             )  # fmt: skip
         at.add_(n)
