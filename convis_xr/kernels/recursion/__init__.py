@@ -7,6 +7,7 @@ so a constant input is reproduced. The last output of each pole is the state.
 from __future__ import annotations
 
 import math
+from types import ModuleType
 
 import torch
 from torch import Tensor
@@ -130,11 +131,11 @@ def partial_high_pass(x: Tensor, state: Tensor, tau: Scalar, weight: Scalar, dt:
     if not math.isfinite(number(weight)):
         raise ValueError(f"{operation}: weight: wanted a finite number, got {number(weight)}")
     poles, rate = state.unsqueeze(0), _checked_rate(operation, x, state.unsqueeze(0), tau, dt)
-    route = choose(operation, x, state, tau, weight)
+    route = choose(operation, x, state, tau, weight, triton=True)
     if route == "reference":
         y, poles = reference.high_pass(x, poles, number(tau), number(weight), dt)
-    elif route == "compiled" and rate < 1:
-        y, poles = loops.high_pass(x, poles, number(rate), number(weight))
+    elif route != "torch" and rate < 1:
+        y, poles = _fast(route).high_pass(x, poles, number(rate), number(weight))
     else:
         low, poles = _identity(x, poles, rate) if rate == 1 else steps.cascade(x, poles, rate)
         y = x - torch.as_tensor(weight, dtype=torch.float64).to(x) * low
@@ -166,14 +167,22 @@ def rest(frame: Tensor, n: int = 0) -> Tensor:
 
 def _cascade(operation: str, x: Tensor, poles: Tensor, tau: Scalar, dt: float) -> tuple[Tensor, Tensor]:
     rate = _checked_rate(operation, x, poles, tau, dt)
-    route = choose(operation, x, poles, tau)
+    route = choose(operation, x, poles, tau, triton=True)
     if route == "reference":
         return reference.cascade(x, poles, number(tau), dt)
     if rate == 1:
         return _identity(x, poles, rate)
-    if route == "compiled":
-        return loops.cascade(x, poles, number(rate))
+    if route != "torch":
+        return _fast(route).cascade(x, poles, number(rate))
     return steps.cascade(x, poles, rate)
+
+
+def _fast(route: str) -> ModuleType:
+    if route == "compiled":
+        return loops
+    from . import triton_loops  # Triton is loaded when first used
+
+    return triton_loops
 
 
 def _identity(x: Tensor, poles: Tensor, rate: Tensor) -> tuple[Tensor, Tensor]:
@@ -183,7 +192,7 @@ def _identity(x: Tensor, poles: Tensor, rate: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _checked_rate(operation: str, x: Tensor, poles: Tensor, tau: Scalar, dt: float) -> Tensor:
-    """Return ``1 - exp(-dt/tau)``, the part of the way to its input that a pole goes in a step, as a tensor like x."""
+    """Return ``1 - exp(-dt/tau)``, the part of the way to its input that a pole goes in a step, in the dtype of x."""
     if x.dim() != 5 or not x.is_floating_point():
         raise ValueError(
             f"{operation}: x: wanted a floating point tensor (batch, channel, time, y, x), "
@@ -199,4 +208,4 @@ def _checked_rate(operation: str, x: Tensor, poles: Tensor, tau: Scalar, dt: flo
         raise ValueError(f"{operation}: tau: wanted a finite time of 0 s or more, got {number(tau)}")
     if not (math.isfinite(dt) and dt > 0):
         raise ValueError(f"{operation}: dt: wanted a finite time above 0 s, got {dt}")
-    return rate_of(tau, dt).to(x)
+    return rate_of(tau, dt).to(x.dtype)  # not to a card: its value is asked for

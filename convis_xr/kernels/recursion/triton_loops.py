@@ -47,7 +47,7 @@ def _run(x: Tensor, state: Tensor, rate: float, weight: float, **variant: bool) 
 
 
 @triton.jit(do_not_specialize=["units", "steps", "tiles"])
-def _recursion(  # type: ignore[no-untyped-def]
+def _recursion(
     x, state, y, end, rate: tl.float64, weight: tl.float64, units, steps, pixels, tiles,
     POLES: tl.constexpr, TILE: tl.constexpr, STAGES: tl.constexpr, BACKWARDS: tl.constexpr, HIGH_PASS: tl.constexpr,
 ):  # fmt: skip
@@ -58,7 +58,7 @@ def _recursion(  # type: ignore[no-untyped-def]
     inside = pixel < pixels
     poles = ()
     for i in tl.static_range(POLES):
-        poles = (*poles, tl.load(state + (i * units + unit) * pixels + pixel, inside))
+        poles += (tl.load(state + (i * units + unit) * pixels + pixel, inside),)
     for k in tl.range(steps, num_stages=STAGES):
         step = steps - 1 - k if BACKWARDS else k
         at = (unit * steps + step) * pixels + pixel
@@ -66,7 +66,7 @@ def _recursion(  # type: ignore[no-untyped-def]
         value, moved = sample, ()
         for i in tl.static_range(POLES):
             value = poles[i] + rate * (value - poles[i])
-            moved = (*moved, value)
+            moved += (value,)
         poles = moved
         tl.store(y + at, sample - weight * value if HIGH_PASS else value, inside)
     for i in tl.static_range(POLES):
