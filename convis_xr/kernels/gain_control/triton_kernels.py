@@ -20,7 +20,7 @@ def fall(g, dt):  # type: ignore[no-untyped-def]
     double: tl.constexpr = z.dtype == tl.float64
     terms: tl.constexpr = 15 if double else 9
     for i in tl.static_range(terms):
-        series = 1 - small * series / (terms + 1 - i)
+        series = 1 - small * series * (1 / (terms + 1 - i))
     return dt * tl.where(near, series, (1 - tl.exp(-z)) / tl.where(near, 1, z))
 
 
