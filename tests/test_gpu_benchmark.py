@@ -32,7 +32,8 @@ def test_without_a_card_it_ends_with_an_error() -> None:
 def test_what_is_timed_runs(work: gpu.Work) -> None:
     row = gpu.measured(work, CPU, rounds=1)
     assert row["seconds"] > 0
-    assert work.samples == (2 * 6 * 8 * 6 if work.name.startswith("run") else row["Gpx/s"] * row["seconds"] * 1e9)
+    assert row["Gpx/s"] == pytest.approx(work.samples / row["seconds"] / 1e9)
+    assert work.bytes >= 2 * work.samples
 
 
 def test_the_floor_is_that_of_bytes_or_of_arithmetic() -> None:
