@@ -146,9 +146,14 @@ def _fire(
     if membrane.parts > 1:
         return _in_parts(current, state, cells, membrane, source, recording)
     potential, refractory = (part.detach() for part in state)
-    route = choose("noisy_lif", current)
+    route = choose("noisy_lif", current, triton=not recording)
     if route == "reference":
         return _reference(current, potential, refractory, cells, membrane, source)
+    if route == "triton":
+        from . import triton_loops  # Triton is loaded when first used
+
+        counts, *new = triton_loops.noisy_lif(current, potential, refractory, cells, membrane, source)
+        return counts, (new[0], new[1]), _in_order([], current.device)
     events: list[Events] | None = [] if recording else None
     counts, *new = _module(route).noisy_lif(current, potential, refractory, cells, membrane, source, events)
     return counts, (new[0], new[1]), _in_order(events or [], current.device)

@@ -7,14 +7,13 @@ so a constant input is reproduced. The last output of each pole is the state.
 from __future__ import annotations
 
 import math
-from types import ModuleType
 
 import torch
 from torch import Tensor
 
-from ..dispatch import choose
+from ..dispatch import choose, gradient_wanted
 from ..scalars import Scalar, number
-from . import loops, reference, steps
+from . import adjoint, reference, steps
 from .rate import rate_of
 
 __all__ = ["gamma_low_pass", "low_pass", "partial_high_pass", "rest"]
@@ -131,11 +130,14 @@ def partial_high_pass(x: Tensor, state: Tensor, tau: Scalar, weight: Scalar, dt:
     if not math.isfinite(number(weight)):
         raise ValueError(f"{operation}: weight: wanted a finite number, got {number(weight)}")
     poles, rate = state.unsqueeze(0), _checked_rate(operation, x, state.unsqueeze(0), tau, dt)
-    route = choose(operation, x, state, tau, weight, triton=True)
+    route = choose(operation, x, state, tau, weight, triton=True, adjoint=True)
     if route == "reference":
         y, poles = reference.high_pass(x, poles, number(tau), number(weight), dt)
     elif route != "torch" and rate < 1:
-        y, poles = _fast(route).high_pass(x, poles, number(rate), number(weight))
+        if gradient_wanted(x, poles, rate, weight):
+            y, poles = adjoint.high_pass(x, poles, rate, weight, route)
+        else:
+            y, poles = adjoint.loops_of(route).high_pass(x, poles, number(rate), number(weight))
     else:
         low, poles = _identity(x, poles, rate) if rate == 1 else steps.cascade(x, poles, rate)
         y = x - torch.as_tensor(weight, dtype=torch.float64).to(x) * low
@@ -167,22 +169,16 @@ def rest(frame: Tensor, n: int = 0) -> Tensor:
 
 def _cascade(operation: str, x: Tensor, poles: Tensor, tau: Scalar, dt: float) -> tuple[Tensor, Tensor]:
     rate = _checked_rate(operation, x, poles, tau, dt)
-    route = choose(operation, x, poles, tau, triton=True)
+    route = choose(operation, x, poles, tau, triton=True, adjoint=True)
     if route == "reference":
         return reference.cascade(x, poles, number(tau), dt)
     if rate == 1:
         return _identity(x, poles, rate)
     if route != "torch":
-        return _fast(route).cascade(x, poles, number(rate))
+        if gradient_wanted(x, poles, rate):
+            return adjoint.cascade(x, poles, rate, route)
+        return adjoint.loops_of(route).cascade(x, poles, number(rate))
     return steps.cascade(x, poles, rate)
-
-
-def _fast(route: str) -> ModuleType:
-    if route == "compiled":
-        return loops
-    from . import triton_loops  # Triton is loaded when first used
-
-    return triton_loops
 
 
 def _identity(x: Tensor, poles: Tensor, rate: Tensor) -> tuple[Tensor, Tensor]:

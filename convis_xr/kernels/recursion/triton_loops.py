@@ -20,18 +20,14 @@ TILE = 128
 STAGES = 4
 
 
-def cascade(x: Tensor, state: Tensor, rate: float, *, backwards: bool = False) -> tuple[Tensor, Tensor]:
-    """Compute what ``reference.cascade`` defines; ``rate`` is ``1 - exp(-dt/tau)``.
-
-    Backwards, time runs from the last sample to the first one, which is what an adjoint does; the state is then that
-    after the last sample, and the new one that before the first.
-    """
-    return _run(x, state, rate, 0.0, BACKWARDS=backwards, HIGH_PASS=False)
+def cascade(x: Tensor, state: Tensor, rate: float) -> tuple[Tensor, Tensor]:
+    """Compute what ``reference.cascade`` defines; ``rate`` is ``1 - exp(-dt/tau)``."""
+    return _run(x, state, rate, 0.0, HIGH_PASS=False)
 
 
 def high_pass(x: Tensor, state: Tensor, rate: float, weight: float) -> tuple[Tensor, Tensor]:
     """Compute what ``reference.high_pass`` defines, in one pass over memory."""
-    return _run(x, state, rate, weight, BACKWARDS=False, HIGH_PASS=True)
+    return _run(x, state, rate, weight, HIGH_PASS=True)
 
 
 def _run(x: Tensor, state: Tensor, rate: float, weight: float, **variant: bool) -> tuple[Tensor, Tensor]:
@@ -49,7 +45,7 @@ def _run(x: Tensor, state: Tensor, rate: float, weight: float, **variant: bool) 
 @triton.jit(do_not_specialize=["units", "steps", "tiles"])
 def _recursion(
     x, state, y, end, rate: tl.float64, weight: tl.float64, units, steps, pixels, tiles,
-    POLES: tl.constexpr, TILE: tl.constexpr, STAGES: tl.constexpr, BACKWARDS: tl.constexpr, HIGH_PASS: tl.constexpr,
+    POLES: tl.constexpr, TILE: tl.constexpr, STAGES: tl.constexpr, HIGH_PASS: tl.constexpr,
 ):  # fmt: skip
     """Filter one tile of one movie; x and y are (unit, step, pixel), state and end (pole, unit, pixel)."""
     rate, weight = tl.full((), rate, x.dtype.element_ty), tl.full((), weight, x.dtype.element_ty)
@@ -60,8 +56,7 @@ def _recursion(
     for i in tl.static_range(POLES):
         poles += (tl.load(state + (i * units + unit) * pixels + pixel, inside),)
     for k in tl.range(steps, num_stages=STAGES):
-        step = steps - 1 - k if BACKWARDS else k
-        at = (unit * steps + step) * pixels + pixel
+        at = (unit * steps + k) * pixels + pixel
         sample = tl.load(x + at, inside)
         value, moved = sample, ()
         for i in tl.static_range(POLES):

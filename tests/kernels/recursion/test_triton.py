@@ -13,7 +13,7 @@ from torch import Tensor
 from convis_xr.kernels.dispatch import force
 from convis_xr.kernels.recursion import gamma_low_pass, low_pass, partial_high_pass
 from tests.kernels.card import DEVICE, compiled, needs_triton
-from tests.kernels.tolerance import assert_near
+from tests.kernels.tolerance import TOLERANCE, assert_near
 
 pytestmark = needs_triton
 
@@ -94,27 +94,68 @@ def test_what_is_not_finite_stays_in_its_pixel(name):
         assert_near(actual[finite], expected[finite])
 
 
-@pytest.mark.parametrize("n", [0, 2])
-@DTYPES
-def test_backwards_it_is_the_recursion_of_the_movie_turned_round(n, dtype):
-    from convis_xr.kernels.recursion import triton_loops
+#: name -> operation of (x, state, tau, weight)
+FITTED: dict[str, Operation] = {
+    "low_pass": lambda x, state, tau, weight: low_pass(x, state, tau, 0.001),
+    "gamma_2": lambda x, state, tau, weight: gamma_low_pass(x, state, tau, 2, 0.001),
+    "high_pass": lambda x, state, tau, weight: partial_high_pass(x, state, tau, weight, 0.001),
+}
 
-    x, _ = example("low_pass", (2, 1, 5, 3, 50), dtype)
-    state = torch.rand(n + 1, 2, 1, 3, 50, dtype=dtype, device=DEVICE)
-    y, end = triton_loops.cascade(x, state, 0.3, backwards=True)
-    wanted, wanted_end = triton_loops.cascade(x.flip(2), state, 0.3)
-    assert torch.equal(y, wanted.flip(2))
-    assert torch.equal(end, wanted_end)
+
+def gradients(name, x, state, route, fitted):
+    """Gradients in movie, state and what is fitted of tau and weight, of a loss that sees output and final state."""
+    device = "cpu" if route == "compiled" else DEVICE
+    leaves = [x.detach().to(device).requires_grad_(), state.detach().to(device).requires_grad_()]
+    scalars = [torch.tensor(number, dtype=torch.float64, requires_grad=fitted) for number in (0.004, 0.7)]
+    with force(route):
+        y, end = FITTED[name](*leaves, *scalars)
+    if fitted:
+        leaves += scalars if name == "high_pass" else scalars[:1]
+    grads = torch.autograd.grad((y**2).sum() + (end**3).sum(), leaves, materialize_grads=True)
+    return [grad.cpu() for grad in grads]
+
+
+@every_operation
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@DTYPES
+def test_gradients_are_those_of_the_torch_steps_with_the_bits_of_the_compiled_adjoint(name, shape, dtype):
+    x, state = example(name, shape, dtype)
+    got = gradients(name, x, state, "triton", fitted=True)
+    bits = gradients(name, x, state, "compiled", fitted=True)
+    wanted = gradients(name, x.double(), state.double(), "torch", fitted=True)
+    assert all(torch.equal(one, other) for one, other in zip(got[:2], bits[:2], strict=True))
+    for grad, exact in zip(got, wanted, strict=True):
+        # A gradient in a parameter is a sum over the movie: it is as good as the movie's dtype.
+        torch.testing.assert_close(grad, exact.to(grad.dtype), **TOLERANCE[dtype])
+    alone = gradients(name, x, state, "triton", fitted=False)
+    assert all(torch.equal(one, other) for one, other in zip(got[:2], alone, strict=True))
+
+
+@every_operation
+def test_small_differences_confirm_the_gradients(name):
+    x, state = example(name, (1, 1, 2, 1, 2), torch.float64)
+    leaves = [x.cpu(), state.cpu(), *(torch.tensor(number, dtype=torch.float64) for number in (0.002, 0.7))]
+    leaves = [leaf.requires_grad_() for leaf in (leaves if name == "high_pass" else leaves[:3])]
+
+    def on_card(x, state, tau, weight=0.7):
+        with force("triton"):
+            return tuple(out.cpu() for out in FITTED[name](x.to(DEVICE), state.to(DEVICE), tau, weight))
+
+    assert torch.autograd.gradcheck(on_card, leaves)
 
 
 def test_a_card_can_run_it(tmp_path: Path):
-    module = "convis_xr.kernels.recursion.triton_loops"
+    loops, adjoint = (f"convis_xr.kernels.recursion.triton_{name}" for name in ("loops", "adjoint"))
     found = compiled(
         tmp_path,
-        f"{module}.cascade(torch.ones(1, 1, 3, 100, 100), torch.ones(1, 1, 1, 100, 100), 0.3)",
-        f"{module}.cascade(torch.ones(1, 1, 3, 7, 7), torch.ones(4, 1, 1, 7, 7), 0.3, backwards=True)",
-        f"{module}.high_pass(torch.ones(1, 1, 3, 1, 1).double(), torch.ones(1, 1, 1, 1, 1).double(), 0.3, 0.7)",
+        f"{loops}.cascade(torch.ones(1, 1, 3, 100, 100), torch.ones(1, 1, 1, 100, 100), 0.3)",
+        f"{loops}.cascade(torch.ones(1, 1, 3, 7, 7), torch.ones(4, 1, 1, 7, 7), 0.3)",
+        f"{loops}.high_pass(torch.ones(1, 1, 3, 1, 1).double(), torch.ones(1, 1, 1, 1, 1).double(), 0.3, 0.7)",
+        f"{adjoint}.cascade(torch.ones(1, 1, 3, 4, 4), torch.ones(3, 1, 1, 4, 4), 0.3, "
+        "(torch.ones(1, 1, 3, 4, 4), torch.ones(3, 1, 1, 4, 4)), True)",
+        f"{adjoint}.high_pass(torch.ones(1, 1, 3, 1, 1).double(), torch.ones(1, 1, 1, 1, 1).double(), 0.3, 0.7, None, "
+        "False)",
     )
-    assert [kernel["kernel"] for kernel in found] == ["_recursion"] * 3
+    assert [kernel["kernel"] for kernel in found] == ["_recursion"] * 3 + ["_adjoint"] * 2
     assert all(kernel["stack"] == kernel["spilled"] == 0 for kernel in found)
     assert max(kernel["registers"] for kernel in found) <= 64  # so that a multiprocessor holds all threads it can
