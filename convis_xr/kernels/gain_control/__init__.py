@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..dispatch import choose
+from ..dispatch import choose, gradient_wanted
 from ..scalars import Scalar
 from . import reference, steps
 from .parameters import GainControl
@@ -78,7 +78,8 @@ def gain_control(
     operands = (input_amplification, g_leak, sigma_px, tau, gain, dt)
     p = GainControl(*operands).checked("gain_control")
     _check(x, state)
-    route = choose("gain_control", x, *state, *sigma_px, input_amplification, g_leak, tau, gain, triton=True)
+    inputs = (x, *state, *sigma_px, input_amplification, g_leak, tau, gain)
+    route = choose("gain_control", *inputs, triton=not gradient_wanted(*inputs))
     if route == "reference":
         v, a, state = reference.gain_control(x, state, p)
         return v, a if with_adaptation else None, state

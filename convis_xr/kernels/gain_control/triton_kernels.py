@@ -8,6 +8,8 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from ..gaussian.triton_loops import pixels_of, weighed
+
 
 @triton.jit
 def fall(g, dt):  # type: ignore[no-untyped-def]
@@ -111,32 +113,14 @@ def membrane(x, v, a, out, drive, constants, at, ahead, steps, pixels, total, TI
     tl.store(drive + place, gain * potential * potential, there)
 
 
-@triton.jit(do_not_specialize=["taps", "width", "total"])
-def along_x(drive, blurred, weights, taps, width, total, TILE: tl.constexpr):  # type: ignore[no-untyped-def]
-    """Blur all frames along x, edges replicated."""
-    place = tl.program_id(0).to(tl.int64) * TILE + tl.arange(0, TILE)
-    there = place < total
-    column = place % width
-    blurry = tl.zeros((TILE,), drive.dtype.element_ty)
-    for tap in range(taps):
-        seen = tl.minimum(tl.maximum(column + tap - taps // 2, 0), width - 1)
-        blurry += tl.load(weights + tap) * tl.load(drive + place - column + seen, there, 0)
-    tl.store(blurred + place, blurry, there)
-
-
 @triton.jit(do_not_specialize=["taps", "ahead", "steps", "height", "width", "total"])
 def adapt(  # type: ignore[no-untyped-def]
     blurred, a, adaptations, weights, taps, constants, at, ahead, steps, height, width, total,
     KEEP: tl.constexpr, TILE: tl.constexpr,
 ):  # fmt: skip
     """Blur all frames along y, edges replicated, and move the adaptations by the step ``at + ahead``."""
-    place = tl.program_id(0).to(tl.int64) * TILE + tl.arange(0, TILE)
-    there = place < total
-    row = place // width % height
-    blurry = tl.zeros((TILE,), a.dtype.element_ty)
-    for tap in range(taps):
-        seen = tl.minimum(tl.maximum(row + tap - taps // 2, 0), height - 1)
-        blurry += tl.load(weights + tap) * tl.load(blurred + place + (seen - row) * width, there, 0)
+    place, there, row, _ = pixels_of(width, height * width, total, TILE)
+    blurry = weighed(blurred, place, there, weights, taps, row, height, width)
     adaptation = tl.load(a + place, there, 0)
     adaptation += tl.load(constants + 3) * (blurry - adaptation)
     tl.store(a + place, adaptation, there)

@@ -20,18 +20,17 @@ from torch import Tensor
 
 from ..card import launch
 from ..gaussian.banded import matrix
+from ..gaussian.triton_loops import TILE, along_x
 from ..gaussian.weights import gaussian_weights
 from ..memory import empty_like
 from ..recursion.rate import rate_of
 from ..replay import in_blocks
 from ..scalars import number
 from .parameters import GainControl
-from .triton_kernels import adapt, along_x, follow_movies, follow_pixels, membrane
+from .triton_kernels import adapt, follow_movies, follow_pixels, membrane
 
 #: height and width of the largest frame that a program follows by itself: V, a and a sum of products in the registers
 ON_CHIP = {torch.float32: 128, torch.float64: 64}
-#: pixels of a tile
-TILE = 256
 #: pixels of a thread: V, a, a sum and what is multiplied must fit into its 255 registers
 _PIXELS = {torch.float32: 32, torch.float64: 8}
 #: columns of a block of the products, the fewest that there may be
