@@ -57,7 +57,8 @@ class Layer(Keeping):
     #: what is assumed before the first frame: "first_frame", "zeros", a number or quantity; None: `start`
     initial: Any = None
     #: bytes of input that are computed at a time where no gradient is wanted, so that what stands between the stages
-    #: stays near the processor; None: chunks as they come. For layers that give the same bits however time is cut.
+    #: stays near the processor; None, and on a card: chunks as they come. For layers that give the same bits however
+    #: time is cut.
     block_bytes: int | None = None
     #: the default of ``initial`` for this class
     start = "zeros"
@@ -232,7 +233,7 @@ class Layer(Keeping):
         """
         dtype = x.dtype if dtype is None else dtype
         length = x.shape[2]
-        if self.block_bytes is not None and not torch.is_grad_enabled():
+        if self.block_bytes is not None and not torch.is_grad_enabled() and x.device.type == "cpu":
             length = max(1, self.block_bytes * x.shape[2] // (x.numel() * dtype.itemsize))
         parts = [given.split(length, dim=2) for given in (x, *others)]
         made = [self._advance(context, *(part.to(dtype) for part in inputs)) for inputs in zip(*parts, strict=True)]

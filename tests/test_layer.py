@@ -334,3 +334,20 @@ def test_what_came_in_another_unit_leaves_in_that_of_the_layer(units: str, bare:
     ran = cx.run(Same(), cx.as_stimulus(np.ones(3), dt="1 ms", units=units)).response
     np.testing.assert_allclose(ran, value)
     assert ran.attrs["units"] == "mV"
+
+
+@pytest.mark.parametrize(("device", "lengths"), [("cpu", [2, 2, 1]), ("meta", [5])])
+def test_only_the_processor_computes_a_chunk_in_blocks(device, lengths):
+    seen = []
+
+    class Blocks(cx.Layer):
+        block_bytes = 2 * 3 * 4 * 4
+
+        def forward(self, x):
+            seen.append(x.shape[2])
+            return x
+
+    model = Blocks()
+    with torch.no_grad():
+        model.advance(model.new_context(model.info), torch.zeros(1, 1, 5, 3, 4, device=device))
+    assert seen == lengths

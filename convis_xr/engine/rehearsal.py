@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,7 @@ class Rehearsal:
         """Of all outputs, in order."""
         return tuple(self.forms)
 
-    def values(self, trials: list[dict[str, Any]], first: int, steps: int) -> tuple[Arrays, dict[str, Arrays]]:
+    def values(self, trials: Sequence[Mapping[str, Any]], first: int, steps: int) -> tuple[Arrays, dict[str, Arrays]]:
         """What the trials gave in a chunk: values of the outputs with their own dimensions, and rows of the tables."""
         arrays, tables = {}, {}
         facts = {output.name: output for output in self.outputs}

@@ -80,8 +80,9 @@ class Request:
         return self.model.output_labels(name, self.whole, shape, self.selection)
 
     def states(self, state: Mapping[str, torch.Tensor] | None = None) -> list[dict[str, torch.Tensor]]:
-        """A copy of the state of each trial."""
-        return states_of(self.state if state is None else state, self.repeats)
+        """A copy of the state of each trial, on the device of the run."""
+        given = self.state if state is None else state
+        return states_of({path: value.to(self.device) for path, value in given.items()}, self.repeats)
 
     def contexts(self, state: Mapping[str, torch.Tensor] | None = None) -> list[RunContext]:
         """A fresh run for each trial: begun, or going on from ``state`` (by default from what was asked for)."""

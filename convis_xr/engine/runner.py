@@ -26,11 +26,11 @@ from convis_xr.engine.result import InMemory, Made
 from convis_xr.engine.source import Block, read_blocks, source_blocks
 from convis_xr.engine.state import to_tensors
 from convis_xr.engine.stream import stream
+from convis_xr.engine.transfer import Local, transfer_to
 from convis_xr.engine.trials import Trials
 from convis_xr.errors import ContractError, UnitError, explain
 from convis_xr.options import get_option
 from convis_xr.sampling import Sampling
-from convis_xr.tensors import block_to_tensor
 from convis_xr.units import byte_count
 
 
@@ -270,23 +270,33 @@ def _stream(
     blocks = read_blocks(
         request.stimulus, made.chunk, first=done, offset=request.offset, nan=request.nan, keeper=keeper
     )
+    names = tuple(str(name) for name in request.stimulus.dims)
+    transfer = transfer_to(request.device, names, request.dtype)
     with Progress(request.steps, done, math.prod(request.frame_shape), progress) as bar:
-        stream(blocks, partial(_compute, request, rehearsal, trials, bar, keeper), write)
+        compute = partial(_compute, request, rehearsal, trials, bar, keeper, transfer)
+        stream(transfer.ahead(blocks), compute, lambda made: write(made()))
 
 
 def _compute(
-    request: Request, rehearsal: Rehearsal, trials: Trials, bar: Progress, keeper: Keeper, block: Block
-) -> Made:
+    request: Request,
+    rehearsal: Rehearsal,
+    trials: Trials,
+    bar: Progress,
+    keeper: Keeper,
+    transfer: Local,
+    block: Block,
+) -> Callable[[], Made]:
     """One chunk: cast, compute, take the labels' axes only."""
     axis = request.stimulus.get_axis_num(dims.TIME)
-    names = tuple(str(name) for name in request.stimulus.dims)
-    stop = block.stop(axis)
-    x = block_to_tensor(block.values, names, device=request.device)
-    if x.dtype == request.dtype and x.data_ptr() == block.values.ctypes.data:
-        x = x.clone()  # a module that works in place would change the stimulus
-    made = trials.advance(x, request.dtype)
-    arrays, tables = rehearsal.values(made, block.first, stop - block.first)
-    keeper.look()
-    bar.step(stop - block.first)
+    first, stop = block.first, block.stop(axis)
     shown = block.values.take(0, axis), block.values.take(-1, axis)
-    return Made(block.first, stop, arrays, tables, trials.state(), *shown)
+
+    def finish(outputs: Sequence[Mapping[str, Any]], states: Sequence[Mapping[str, torch.Tensor]]) -> Made:
+        arrays, tables = rehearsal.values(outputs, first, stop - first)
+        return Made(first, stop, arrays, tables, trials.stacked(states), *shown)
+
+    outputs = trials.advance(transfer.show(block), request.dtype)
+    made = transfer.fetch(outputs, trials.states(), finish)
+    keeper.look()
+    bar.step(stop - first)
+    return made

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,16 +41,20 @@ class Trials:
             made.append(self.model.advance(context, shown, dtype))
         return made
 
-    def state(self) -> Arrays:
-        """The state of all trials: of one array for each path, stacked where there are trials."""
-        states = [to_arrays(context.state) for context in self.contexts]
+    def states(self) -> list[dict[str, torch.Tensor]]:
+        """The state of each trial, as the next chunk will go on from it."""
+        return [context.state for context in self.contexts]
+
+    def stacked(self, states: Sequence[Mapping[str, torch.Tensor]]) -> Arrays:
+        """A copy of what `states` gave: one array for each path, with a first axis of trials where there are some."""
+        arrays = [to_arrays(state) for state in states]
         if not self.repeated:
-            return states[0]
-        return {path: np.stack([state[path] for state in states]) for path in states[0]}
+            return arrays[0]
+        return {path: np.stack([state[path] for state in arrays]) for path in arrays[0]}
 
 
 def states_of(state: Mapping[str, torch.Tensor], repeats: int | None) -> list[dict[str, torch.Tensor]]:
-    """The state of each trial, out of one that `Trials.state` gave.
+    """The state of each trial, out of one that `Trials.stacked` gave.
 
     Raises
     ------

@@ -42,7 +42,8 @@ def main(expressions: list[str]) -> None:
 
     def compile_only(kernel: Any, programs: int, like: torch.Tensor, *arguments: object, **options: object) -> None:
         compiled = kernel.warmup(*arguments, grid=(programs,), enable_fp_fusion=False, **options)
-        found.append({"kernel": kernel.__name__} | resources(compiled.asm["cubin"]))
+        shared = {"shared": compiled.metadata.shared}
+        found.append({"kernel": kernel.__name__} | resources(compiled.asm["cubin"]) | shared)
 
     names: dict[str, Any] = {"torch": torch}
     card.launch = compile_only
@@ -53,7 +54,7 @@ def main(expressions: list[str]) -> None:
 
 
 def resources(cubin: bytes) -> dict[str, int]:
-    """Return registers, stack and spilled bytes of a thread, and shared memory of a program."""
+    """Return registers, stack and spilled bytes of a thread."""
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(cubin)
         file.flush()

@@ -79,12 +79,16 @@ def gain_control(
     p = GainControl(*operands).checked("gain_control")
     _check(x, state)
     inputs = (x, *state, *sigma_px, input_amplification, g_leak, tau, gain)
-    route = choose("gain_control", *inputs, adjoint=True)
+    route = choose("gain_control", *inputs, triton=not gradient_wanted(*inputs), adjoint=True)
     if route == "reference":
         v, a, state = reference.gain_control(x, state, p)
         return v, a if with_adaptation else None, state
     if route == "torch":
         return steps.gain_control(x, state, p, with_adaptation)
+    if route == "triton":
+        from . import triton_loops
+
+        return triton_loops.gain_control(x, state, p, with_adaptation)
     from . import adjoint, loops  # numba is loaded when first used
 
     if gradient_wanted(*inputs):

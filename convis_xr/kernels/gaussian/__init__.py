@@ -51,11 +51,16 @@ def gaussian_blur(x: Tensor, sigma_px: Scalar | tuple[Scalar, Scalar]) -> Tensor
             f"gaussian_blur: x: wanted a floating point tensor (..., y, x), got {x.dtype} of shape {tuple(x.shape)}"
         )
     pair = sigma_px if isinstance(sigma_px, tuple) else (sigma_px, sigma_px)
-    route = choose("gaussian_blur", x, *pair, adjoint=True)
+    followed = gradient_wanted(x, *pair)
+    route = choose("gaussian_blur", x, *pair, triton=not followed, adjoint=True)
     if route == "reference":
         return reference.blur(x, pair)
     if route == "torch":
         return banded.blur(x, pair)
     if not any(gaussian_radius(sigma) for sigma in pair) and not gradient_wanted(*pair):
         return x
-    return adjoint.blur(x, pair) if gradient_wanted(x, *pair) else loops.blur(x, pair)
+    if route == "triton":
+        from . import triton_loops
+
+        return triton_loops.blur(x, pair)
+    return adjoint.blur(x, pair) if followed else loops.blur(x, pair)

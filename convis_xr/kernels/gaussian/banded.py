@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..precision import full_precision
 from ..scalars import Scalar
 from .weights import gaussian_weights
 
@@ -28,10 +29,18 @@ def between(x: Tensor, along_y: Tensor, along_x: Tensor) -> Tensor:
     frames = x.flatten(0, -3) if x.dim() > 2 else x[None]
     if not len(frames):
         return x.clone()
+    if x.device.type == "cuda":
+        return _at_once(frames, along_y, along_x).view(x.shape)
     # One product a frame, so that its numbers do not depend on its neighbours: those of a batched product do on some
     # processors, and `@` would fold all frames into one. They depend on where a frame begins in memory, too: a copy
     # begins where all memory does.
     return torch.stack([along_y.mm(frame.clone().mm(along_x.mT)) for frame in frames.unbind(0)]).view(x.shape)
+
+
+def _at_once(frames: Tensor, along_y: Tensor, along_x: Tensor) -> Tensor:
+    """All frames in one launch: a card would spend its time on starting a product for each."""
+    with full_precision():
+        return torch.bmm(along_y.expand(len(frames), -1, -1), torch.matmul(frames, along_x.mT))
 
 
 def matrix(sigma_px: Scalar, n: int) -> Tensor:

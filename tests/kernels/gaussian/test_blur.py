@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.autograd import gradcheck
 
 from convis_xr.kernels.dispatch import force
-from convis_xr.kernels.gaussian import gaussian_blur, gaussian_weights
+from convis_xr.kernels.gaussian import banded, gaussian_blur, gaussian_weights
 from tests.agreement import Agreement, relative
 from tests.kernels.tolerance import assert_near
 
@@ -51,6 +51,19 @@ def test_gradients_agree_with_the_definition(shape: tuple[int, ...]) -> None:
             gradients.append(torch.autograd.grad((gaussian_blur(x, (sigma_y, sigma_x)) ** 2).sum(), leaves))
     for reference, fast in zip(*gradients, strict=True):
         assert_near(fast, reference)
+
+
+@dtypes
+def test_all_frames_at_once_give_what_each_gives(dtype: torch.dtype) -> None:
+    """As on a card."""
+    gradients = []
+    for product in (banded.between, banded._at_once):
+        leaves = [frames(4, 13, 17, dtype=dtype), banded.matrix(1.3, 13).to(dtype), banded.matrix(2.0, 17).to(dtype)]
+        x, along_y, along_x = (leaf.requires_grad_() for leaf in leaves)
+        blurred = product(x, along_y, along_x)
+        gradients.append((blurred, *torch.autograd.grad((blurred**2).sum(), leaves)))
+    for one, other in zip(*gradients, strict=True):
+        assert_near(one, other)
 
 
 def test_gradients_in_frames_and_sigma_are_right() -> None:
