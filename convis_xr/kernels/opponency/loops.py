@@ -16,11 +16,12 @@ def weighted_difference(center: Tensor, surround: Tensor, gain: float, weight: f
     out = empty_like(center)
     a, b, y = (tensor.numpy().reshape(-1) for tensor in (center, surround, out))
     factors = a.dtype.type(gain), a.dtype.type(gain * weight)
-    parallel(lambda piece: _fill(a, b, y, *factors, *piece), split(a.size, torch.get_num_threads()))
+    pieces = [slice(*piece) for piece in split(a.size, torch.get_num_threads())]
+    parallel(lambda piece: _fill(a[piece], b[piece], y[piece], *factors), pieces)
     return out
 
 
 @compiled
-def _fill(a, b, y, gain, weight, start, stop):  # type: ignore[no-untyped-def]
-    for i in range(start, stop):
+def _fill(a, b, y, gain, weight):  # type: ignore[no-untyped-def]
+    for i in range(len(y)):  # from 0: an index that might be negative keeps the loop from being vectorised
         y[i] = gain * a[i] - weight * b[i]
