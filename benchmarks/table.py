@@ -91,7 +91,7 @@ def markdown(measured: Row) -> str:
         values = dict(row["measured"])
         ours = values.pop("convis_xr", None)
         peers = ", ".join(f"{name}: {value:.3g}" for name, value in values.items())
-        sign = "<=" if row["unit"].startswith("x ") else ">="
+        sign = "<=" if row["unit"].startswith("x") else ">="
         wanted = "" if row["wanted"] is None else f"{sign} {row['wanted']:g}"
         shown = "" if ours is None else f"{ours:.3g} {row['unit']}"
         lines.append(f"| {row['row']} | {row['threads']} | {shown} | {wanted} | {peers} |")

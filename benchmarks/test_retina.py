@@ -5,25 +5,15 @@ No speed is reported of a retina whose pieces do not give the whole first. End t
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
 
 import convis_xr as cx
+from benchmarks.conftest import Speed
 from convis_xr.context import InputInfo
 
-SIZES = [100, 256]
 INFO = InputInfo(cx.Sampling("1 ms", "0.05 deg"), "1", (0, 255))
-
-
-@pytest.fixture(autouse=True)
-def two_threads() -> Any:
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +34,9 @@ def in_memory(retina: cx.models.Retina, x: torch.Tensor, chunk: int = 1000) -> t
     return torch.cat(parts, dim=2)
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_in_memory(benchmark: Any, retina: cx.models.Retina, size: int) -> None:
+@pytest.mark.parametrize(("size", "wanted"), [(100, 60), (256, 50)])
+def test_in_memory(speed: Speed, retina: cx.models.Retina, size: int, wanted: float) -> None:
     x = torch.from_numpy(frames(size)).float()[None, None]
     part = x[:, :, :60, :20, :20]
     assert torch.equal(in_memory(retina, part), in_memory(retina, part, chunk=7))
-    benchmark.pedantic(in_memory, (retina, x), rounds=5, warmup_rounds=1)
-    benchmark.extra_info["Mpx/s"] = x.numel() / 1e6 / benchmark.stats.stats.min
+    speed(f"whole retina, {size}x{size}", lambda: in_memory(retina, x), x.numel(), wanted=wanted)
