@@ -31,9 +31,8 @@ _SHUFFLES = {"noshuffle": 0, "shuffle": 1, "bitshuffle": 2}
 
 
 def compressor(dtype: np.dtype[Any]) -> BloscCodec:
-    """Blosc's lz4 reads and writes fastest; counts get half as large bit by bit, in the same time."""
-    shuffle = BloscShuffle.bitshuffle if dtype.itemsize == 1 else BloscShuffle.shuffle
-    return BloscCodec(cname="lz4", clevel=5, shuffle=shuffle, typesize=dtype.itemsize)
+    """Blosc's lz4 reads and writes fastest; bit by bit, counts of quiet cells take three times the time."""
+    return BloscCodec(cname="lz4", clevel=5, shuffle=BloscShuffle.shuffle, typesize=dtype.itemsize)
 
 
 def declare(
