@@ -57,11 +57,28 @@ def test_partial_high_pass(benchmark: BenchmarkFixture, movie: Tensor) -> None:
     measure(benchmark, lambda: partial_high_pass(movie, state, 0.1, 0.8, DT), movie.numel())
 
 
-@pytest.mark.parametrize("kernel", [(100, 1, 1), (1, 11, 11), (20, 7, 7)])
-def test_causal_convolution(benchmark: BenchmarkFixture, movie: Tensor, kernel: tuple[int, int, int]) -> None:
-    x, history = movie[:, :, :200], movie[:, :, : kernel[0] - 1]
-    weight = torch.rand(1, 1, *kernel)
-    measure(benchmark, lambda: causal_convolution(x, history, weight), x.numel())
+@pytest.mark.parametrize(
+    ("outputs", "kernel"),
+    [
+        (1, (20, 10, 10)),
+        (8, (20, 10, 10)),
+        (1, (100, 11, 11)),
+        (1, (3, 3, 3)),
+        (1, (100, 1, 1)),
+        (1, (1, 11, 11)),
+    ],
+)
+def test_causal_convolution(
+    benchmark: BenchmarkFixture, movie: Tensor, outputs: int, kernel: tuple[int, int, int]
+) -> None:
+    """Pixels and steps of all outputs are counted."""
+    history, weight = movie[:, :, : kernel[0] - 1], torch.randn(outputs, 1, *kernel)
+    measure(benchmark, lambda: causal_convolution(movie, history, weight), outputs * movie.numel())
+
+
+def test_causal_convolution_of_low_rank(benchmark: BenchmarkFixture, movie: Tensor) -> None:
+    weight = torch.einsum("k,m,n->kmn", torch.randn(20), torch.randn(10), torch.randn(10))[None, None]
+    measure(benchmark, lambda: causal_convolution(movie, movie[:, :, :19], weight), movie.numel())
 
 
 def test_receptive_field(benchmark: BenchmarkFixture, movie: Tensor) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from convis_xr.contract import AXES
 from convis_xr.errors import ParameterError, explain
 from convis_xr.filters.geometry import Pair, check_pitch, check_step, pitch_of, step_of, upright
 from convis_xr.footprint import Footprint
-from convis_xr.kernels.convolution import causal_convolution
+from convis_xr.kernels.convolution import Estimate, Method, causal_convolution, costs
 from convis_xr.layer import Layer
 from convis_xr.parameters import Parameter
 from convis_xr.sampling import Sampling, dequantified
@@ -41,6 +41,14 @@ class Conv3d(Layer):
         Lengths: plain ints are samples, quantities need a `Sampling` from `set_options`.
     bias : bool
         Whether a constant is added; it starts at 0.
+    method : "direct", "fourier", "low_rank" or None
+        How it is computed; by default the cheapest by `costs`, and ``"direct"`` where the input is not finite. May be
+        changed at any time.
+
+    Raises
+    ------
+    ParameterError
+        There is no such method.
 
     Notes
     -----
@@ -66,8 +74,10 @@ class Conv3d(Layer):
         out_channels: int | Sequence[Any] = 1,
         kernel_size: Sequence[Any] | None = None,
         bias: bool = True,
+        method: Method | None = None,
     ) -> None:
         super().__init__()
+        self.method = method
         given_size = isinstance(out_channels, tuple | list)
         outputs, size = (1, out_channels) if given_size else (out_channels, kernel_size)
         shape = (_channels(outputs, "out_channels"), _channels(in_channels, "in_channels"), *_lengths(size))
@@ -117,15 +127,37 @@ class Conv3d(Layer):
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "weight" and "weight" in self._parameters and not isinstance(value, torch.nn.Parameter):
             self.set_weight(value)
-        else:
-            super().__setattr__(name, value)
+            return
+        if name == "method" and value not in (*get_args(Method), None):
+            wanted, cure = "'direct', 'fourier', 'low_rank' or None", "method=None, the cheapest"
+            raise ParameterError(explain("method", wanted=wanted, got=repr(value), cure=cure))
+        super().__setattr__(name, value)
+
+    def costs(self, frame: tuple[int, int]) -> Estimate:
+        """What each method is expected to cost for frames (y, x) px: to be printed.
+
+        Where a gradient of the weight is wanted, low rank is not chosen, though it is shown.
+
+        Examples
+        --------
+        >>> import convis_xr as cx
+        >>> conv = cx.filters.Conv3d(1, (20, 10, 10))
+        >>> print(conv.costs((100, 100)))  # doctest: +ELLIPSIS
+        kernel (1, 1, 20, 10, 10), frame (100, 100)
+          fourier ... ns for each pixel and step, on one core
+          direct ...
+        """
+        return costs(self.weight.detach(), frame)
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve (batch, channel, time, y, x)."""
         self.check_input(x)
         history = self.start_history(x) if self.history is None else self.history
-        y, self.history = causal_convolution(x, history, self.weight.to(x.dtype))
-        return y if self.bias is None else y + self.bias.to(x.dtype).view(1, -1, 1, 1, 1)
+        y, self.history = causal_convolution(x, history, self.weight.to(x.dtype), method=self.method)
+        if self.bias is None:
+            return y
+        bias = self.bias.to(x.dtype).view(1, -1, 1, 1, 1)
+        return y + bias if torch.is_grad_enabled() else y.add_(bias)
 
     def check_input(self, x: Tensor) -> None:
         """Raise where the weight was made for other channels, another time step or other pixels."""
@@ -142,6 +174,10 @@ class Conv3d(Layer):
         """The frames before the first sample of ``x`` (batch, channel, lag - 1, y, x)."""
         return self.start_frame(x).unsqueeze(2).expand(-1, -1, self.weight.shape[2] - 1, -1, -1).contiguous()
 
+    def working_arrays(self, outputs: Sequence[str]) -> float:
+        """The input, a copy, spectra of a block of it; the output, and spectra of a block of that."""
+        return 3 + 2 * self.weight.shape[0] / self.weight.shape[1]
+
     def footprint(self, sampling: Sampling) -> Footprint:
         """Remembers the kernel's length, reaches half its width."""
         _, _, lag, height, width = self.weight.shape
@@ -155,7 +191,7 @@ class Conv1d(Conv3d):
 
     Parameters
     ----------
-    in_channels, out_channels, bias
+    in_channels, out_channels, bias, method
         As in `Conv3d`.
     kernel_size : int or quantity
         Length in time.
@@ -172,8 +208,15 @@ class Conv1d(Conv3d):
     torch.Size([1, 1, 20, 1, 1])
     """
 
-    def __init__(self, in_channels: int = 1, out_channels: int = 1, kernel_size: Any = 1, bias: bool = True) -> None:
-        super().__init__(in_channels, out_channels, (kernel_size, 1, 1), bias)
+    def __init__(
+        self,
+        in_channels: int = 1,
+        out_channels: int = 1,
+        kernel_size: Any = 1,
+        bias: bool = True,
+        method: Method | None = None,
+    ) -> None:
+        super().__init__(in_channels, out_channels, (kernel_size, 1, 1), bias, method)
 
 
 class Conv2d(Conv3d):
@@ -183,7 +226,7 @@ class Conv2d(Conv3d):
 
     Parameters
     ----------
-    in_channels, out_channels, bias
+    in_channels, out_channels, bias, method
         As in `Conv3d`.
     kernel_size : (y, x)
         Height and width.
@@ -201,11 +244,16 @@ class Conv2d(Conv3d):
     """
 
     def __init__(
-        self, in_channels: int = 1, out_channels: int = 1, kernel_size: Sequence[Any] = (1, 1), bias: bool = True
+        self,
+        in_channels: int = 1,
+        out_channels: int = 1,
+        kernel_size: Sequence[Any] = (1, 1),
+        bias: bool = True,
+        method: Method | None = None,
     ) -> None:
         if not isinstance(kernel_size, tuple | list) or len(kernel_size) != 2:
             raise ParameterError(explain("kernel_size", wanted="(y, x)", got=repr(kernel_size), cure="(5, 5)"))
-        super().__init__(in_channels, out_channels, (1, *kernel_size), bias)
+        super().__init__(in_channels, out_channels, (1, *kernel_size), bias, method)
 
 
 def five_axes(weight: Any, present: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -116,6 +117,10 @@ class RF(Conv3d):
     def footprint(self, sampling: Sampling) -> Footprint:
         """Remembers the weight's length, sees the whole frame."""
         return Footprint(memory=self.weight.shape[2] - 1, radius=math.inf, mixes_channels=True)
+
+    def working_arrays(self, outputs: Sequence[str]) -> float:
+        """The input, behind the frames before it, and again in another order; what comes out is small."""
+        return 4
 
     def _place(self, position: Pair | None, pitch: Pair | None) -> None:
         """Keep where the middle of the weight lies: as parameters, so that a saved cell comes back to its place."""

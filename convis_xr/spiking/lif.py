@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 
 from convis_xr.events import Events
 from convis_xr.footprint import Footprint
 from convis_xr.kernels.lif import noisy_lif, noisy_lif_times, random_potential
+from convis_xr.kernels.memory import zeros_like
 from convis_xr.parameters import Parameter, State
 from convis_xr.random_layer import RandomLayer
 from convis_xr.sampling import Sampling
@@ -120,11 +120,11 @@ class LIF(RandomLayer):
 
     def begun(self, x: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
         """Membrane and refractory time (batch, channel, y, x) before the first sample of ``x``."""
-        rest = torch.zeros_like(x[:, :, 0])
+        rest = zeros_like(x[:, :, 0])
         if self.potential is not None:
             return self.potential, rest
         if not self.random_init:
-            return rest, rest.clone()
+            return rest, zeros_like(rest)
         return random_potential(cells, key=self.key, repeat=self.repeat, dtype=x.dtype), rest
 
     def keep(self, state: tuple[Tensor, Tensor], x: Tensor) -> None:

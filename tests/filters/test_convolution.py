@@ -230,3 +230,38 @@ def test_wrong_sizes_in_space(size: object) -> None:
         cx.filters.SmoothConv(kernel_size=size)  # type: ignore[arg-type]
     with pytest.raises(cx.ParameterError, match=r"kernel_size: wanted \(time, y, x\)"):
         cx.filters.Conv3d(1, 1, size if size != (5, 5, 5) else 5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("method", ["direct", "fourier", "low_rank"])
+def test_the_method_can_be_forced_and_gives_the_same(method: str) -> None:
+    stimulus = film((30, 7, 8))
+    by_cost, forced = (cx.filters.Conv3d(1, (6, 3, 4), method=chosen) for chosen in (None, method))
+    forced.load_state_dict(by_cost.state_dict())
+    wanted = by_cost(stimulus)
+    assert forced.method == method
+    np.testing.assert_allclose(forced(stimulus), wanted, atol=1e-12)
+    by_cost.clear_state()
+    by_cost.method = method
+    np.testing.assert_array_equal(by_cost(stimulus), np.asarray(cx.run(forced, stimulus).response))
+
+
+def test_a_method_that_is_not_there_is_refused() -> None:
+    for make in (cx.filters.Conv3d, cx.filters.Conv1d):
+        with pytest.raises(cx.errors.ParameterError, match=r"method: wanted 'direct', 'fourier', 'low_rank' or None"):
+            make(method="fft")
+    conv = cx.filters.Conv2d(method="direct")
+    with pytest.raises(cx.errors.ParameterError, match="got 'quick'"):
+        conv.method = "quick"
+    assert conv.method == "direct"
+
+
+def test_costs_are_those_of_the_weight_that_is_there() -> None:
+    conv = cx.filters.Conv3d(1, (20, 10, 10))
+    assert conv.costs((100, 100)).best == "fourier"
+    conv.set_weight(np.einsum("t,y,x->tyx", *RNG.random((3, 10))))
+    assert conv.costs((100, 100)).best == "low_rank"
+
+
+def test_the_planner_knows_of_the_outputs() -> None:
+    one, eight = (cx.filters.Conv3d(1, n, (3, 3, 3)).working_arrays(("response",)) for n in (1, 8))
+    assert eight >= one + 2 * 7

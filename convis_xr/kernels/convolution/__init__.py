@@ -6,17 +6,23 @@ the frames with. Both see the past only, and carry the last ``lag - 1`` frames a
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
+from numpy import ndarray
 from torch import Tensor
 
-from ..dispatch import choose
-from . import direct, fourier, receptive, reference
+from ..dispatch import choose, gradient_wanted
+from ..threads import parallel, split
+from . import direct, fourier, low_rank, passes, receptive, reference
+from .adjoint import Convolution, convolve
+from .cost import Estimate, Method, estimate
+from .frames import all_finite
 
-__all__ = ["causal_convolution", "receptive_field"]
+__all__ = ["Estimate", "Method", "causal_convolution", "costs", "receptive_field"]
 
-Method = Literal["direct", "fourier"]
+# The largest kernel whose rank is looked for, and its longest side, so that this takes milliseconds.
+_ENTRIES, _SIDE = 2**17, 256
 
 
 def causal_convolution(
@@ -33,8 +39,9 @@ def causal_convolution(
     weight : Tensor (out, in, lag, ky, kx), as x
         Impulse response. Its origin is at lag 0, and in space at index ``size // 2``, as in ``scipy.ndimage.convolve``
         with ``mode="nearest"``.
-    method : "direct", "fourier" or None
-        How to compute it; by default what the sizes say is faster, and ``"direct"`` where the movie is not finite.
+    method : "direct", "fourier", "low_rank" or None
+        How to compute it; by default the cheapest by `costs`, and ``"direct"`` where the movie is not finite: spectra
+        would carry that all over a frame. Any kernel has a rank, so each method serves all kernels, if slowly.
 
     Returns
     -------
@@ -57,18 +64,56 @@ def causal_convolution(
     tensor([0.5000, 0.2500, 0.0000])
     """
     _check("causal_convolution", x, history, weight)
-    if method not in (*get_args(Method), None):
-        raise ValueError(f"causal_convolution: method: wanted 'direct', 'fourier' or None, got {method!r}")
-    past = _with_history(x, history)
-    # Spectra, and the zeros of a banded matrix, would carry what is not finite into the past.
-    finite = bool(past.isfinite().all())
-    if choose("causal_convolution", x, history, weight, compiled=False) == "reference":
-        y = reference.causal_convolution(past, weight)
-    elif (method or (_faster(weight) if finite else "direct")) == "direct":
-        y = direct.convolve(past, weight, finite)
+    _check_method(method)
+    route = choose("causal_convolution", x, history, weight, adjoint=True)
+    if route == "reference":
+        y = reference.causal_convolution(_with_history(x, history), weight)
+    elif route == "torch":
+        y = _by_torch(_with_history(x, history), weight, method)
     else:
-        y = fourier.convolve(past, weight)
-    return y, past[:, :, x.shape[2] :].clone()
+        y = _compiled(x.contiguous(), history, weight, method)
+    return y, _last(x, history)
+
+
+def costs(weight: Tensor, frame: tuple[int, int], low_rank_too: bool = True) -> Estimate:
+    """Estimate what each method costs for a kernel.
+
+    Parameters
+    ----------
+    weight : Tensor (out, in, lag, ky, kx)
+        Impulse response.
+    frame : (y, x), px
+        Size of the frames.
+    low_rank_too : bool
+        Whether to look for the rank. It is that of the values to their own rounding, found by singular values.
+
+    Returns
+    -------
+    Estimate
+        To be printed; ``best`` is the method that is taken by default.
+
+    Examples
+    --------
+    >>> costs(torch.rand(1, 1, 3, 3, 3), (100, 100)).best
+    'direct'
+    >>> costs(torch.ones(1, 1, 20, 10, 10), (100, 100)).best
+    'low_rank'
+    """
+    passes = None
+    _, _, lag, height, width = weight.shape
+    looked = weight.device.type == "cpu" and weight.dtype in (torch.float32, torch.float64)
+    small = weight.numel() <= _ENTRIES and min(lag, height * width) <= _SIDE
+    if low_rank_too and looked and small and (height, width) != (1, 1):
+        found = [
+            product for kernels in low_rank.decompose(_array(weight)) for products in kernels for product in products
+        ]
+        passes = len(found), sum(len(product.y) for product in found)
+    return estimate(tuple(weight.shape), frame, passes)
+
+
+def _check_method(method: object) -> None:
+    if method not in (*get_args(Method), None):
+        raise ValueError(f"causal_convolution: method: wanted 'direct', 'fourier', 'low_rank' or None, got {method!r}")
 
 
 def receptive_field(
@@ -125,16 +170,52 @@ def _with_history(x: Tensor, history: Tensor) -> Tensor:
     return torch.cat((history, x), dim=2) if history.shape[2] else x
 
 
-def _faster(weight: Tensor) -> Method:
-    """Say which method is faster: a rule of thumb from measurements on a CPU."""
-    outputs, inputs, lag, height, width = weight.shape
-    if height == width == 1:
-        return "direct" if lag <= 1000 else "fourier"
-    # In ns per pixel and step on one core. The length of the chunk has no say: the two methods round differently.
-    pairs = inputs * outputs
-    multiplying = pairs * lag * height * width / (16 if pairs > 1 else 0.5)
-    transforming = 1.5 * (4 * (inputs + outputs) + 6 * pairs)
-    return "direct" if multiplying <= transforming else "fourier"
+def _last(x: Tensor, history: Tensor) -> Tensor:
+    """The last frames, as many as the history has."""
+    missing = history.shape[2] - x.shape[2]
+    last = x[:, :, max(-missing, 0) :]
+    return torch.cat((history[:, :, -missing:], last), dim=2) if missing > 0 else last.clone()
+
+
+def _compiled(x: Tensor, history: Tensor, weight: Tensor, method: Method | None) -> Tensor:
+    frame = (x.shape[3], x.shape[4])
+    if method is None:
+        # Singular vectors have no useful gradient, and a kernel that is being fitted has no low rank for long.
+        method = costs(weight, frame, low_rank_too=not gradient_wanted(weight)).best
+        if method != "direct" and not (_is_finite(x) and _is_finite(history)):
+            method = "direct"
+    if method == "fourier" and weight.shape[3:] == (1, 1):
+        return fourier.convolve(_with_history(x, history), weight)
+    if gradient_wanted(x, history, weight):
+        return Convolution.apply(history, x, weight, method)  # type: ignore[no-any-return]
+    return convolve(history, x, weight, method)
+
+
+def _by_torch(past: Tensor, weight: Tensor, method: Method | None) -> Tensor:
+    # Spectra, and the zeros of a banded matrix, would carry what is not finite into the past.
+    finite = bool(past.isfinite().all())
+    if method is None:
+        method = costs(weight, (past.shape[3], past.shape[4]), low_rank_too=False).best if finite else "direct"
+    if method == "direct":
+        return direct.convolve(past, weight, finite)
+    if method == "fourier":
+        return fourier.convolve(past, weight)
+    if gradient_wanted(weight):
+        raise ValueError(
+            "causal_convolution: method: wanted 'direct' or 'fourier' in torch where a gradient of the weight is "
+            "wanted, got 'low_rank'"
+        )
+    return passes.convolve(past, weight)
+
+
+def _is_finite(x: Tensor) -> bool:
+    bits = _array(x).reshape(-1).view("i4" if x.dtype == torch.float32 else "i8")
+    spans = split(len(bits), torch.get_num_threads())
+    return all(parallel(lambda span: all_finite(bits[slice(*span)]), spans))
+
+
+def _array(x: Tensor) -> ndarray:
+    return x.detach().contiguous().numpy()
 
 
 def _check(operation: str, x: Tensor, history: Tensor, weight: Tensor) -> None:

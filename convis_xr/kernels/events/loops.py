@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..compiled import compiled
+from ..memory import copied
 from ..threads import parallel, split
 from .rule import MOST, Rule, overflow
 
@@ -21,7 +22,7 @@ def change_events(
 ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
     """Compute what ``reference.change_events`` defines, for an input (batch, channel, time, y, x)."""
     values = x.contiguous().flatten(3).flatten(0, 1).numpy()
-    new = [part.clone(memory_format=torch.contiguous_format) for part in (reference, waiting)]
+    new = [copied(part) for part in (reference, waiting)]
     levels, left = (part.flatten(2).flatten(0, 1).numpy() for part in new)
     on, off = np.empty(values.shape, np.uint8), np.empty(values.shape, np.uint8)
     numbers = (rule.on, rule.off, rule.refractory, rule.leak, rule.dt, _KINDS[rule.mode])

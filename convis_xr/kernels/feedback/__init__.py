@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..dispatch import choose
-from . import loops, reference, steps
+from ..dispatch import choose, gradient_wanted
+from . import adjoint, loops, reference, steps
 
 __all__ = ["feedback", "rest"]
 
@@ -45,7 +45,10 @@ def feedback(x: Tensor, past: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     tensor([ 1.0000, -0.5000,  0.2500, -0.1250])
     """
     _check(x, past, weight)
-    return _ROUTES[choose("feedback", x, past, weight)](x, past, weight)
+    route = choose("feedback", x, past, weight, adjoint=True)
+    if route == "compiled" and gradient_wanted(x, past, weight):
+        return adjoint.feedback(x, past, weight)
+    return _ROUTES[route](x, past, weight)
 
 
 def rest(frame: Tensor, weight: Tensor) -> Tensor:

@@ -5,15 +5,16 @@ The past stands in front of the outputs in one piece of memory, so that a lag is
 
 from __future__ import annotations
 
-import torch
+from numpy import ndarray
 from torch import Tensor
 
 from ..compiled import compiled
 from ..memory import empty_like
-from ..threads import parallel, split
+from ..threads import parallel
+from ..tiles import tiles, units
 
 #: pixels at a time: as many lags of them as there usually are stay in the second cache
-_TILE = 1024
+TILE = 1024
 
 
 def feedback(x: Tensor, past: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -22,13 +23,14 @@ def feedback(x: Tensor, past: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     outputs = empty_like(x.new_empty(1).expand(*x.shape[:2], lags + steps, *x.shape[3:]))
     outputs[:, :, :lags] = past.detach()
     outputs[:, :, lags:] = x.detach()
-    memory = outputs.flatten(3).flatten(0, 1).numpy()
-    taps = weight.detach().expand(x.shape[1], lags).contiguous().numpy()
-    units, _, pixels = memory.shape
-    pieces = max(-(-pixels // _TILE), -(-torch.get_num_threads() // max(units, 1)))
-    work = [(unit, *span) for unit in range(units) for span in split(pixels, pieces)]
-    parallel(lambda tile: _feedback(memory, taps, *tile), work)
+    memory, taps = units(outputs), taps_of(weight, x.shape[1])
+    parallel(lambda tile: _feedback(memory, taps, *tile), tiles(memory, TILE))
     return outputs[:, :, lags:].contiguous(), outputs[:, :, steps:].clone()
+
+
+def taps_of(weight: Tensor, channels: int) -> ndarray:
+    """Return the weights of every channel (channel, lag)."""
+    return weight.detach().expand(channels, weight.shape[1]).contiguous().numpy()
 
 
 @compiled

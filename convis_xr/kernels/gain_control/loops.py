@@ -10,7 +10,6 @@ import math
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from numba import types
 from numba.extending import overload
 from torch import Tensor
@@ -18,7 +17,7 @@ from torch import Tensor
 from ..compiled import compiled, compiled_inline
 from ..gaussian.rows import VECTOR_BYTES, combine
 from ..gaussian.weights import gaussian_weights
-from ..memory import empty_like
+from ..memory import copied, empty_like
 from ..recursion.rate import rate_of
 from ..scalars import number
 from ..threads import parallel
@@ -43,7 +42,7 @@ def gain_control(
 ) -> tuple[Tensor, Tensor | None, tuple[Tensor, Tensor]]:
     """Compute what ``reference.gain_control`` defines."""
     x = x.detach().contiguous()
-    new_v, new_a = (part.detach().clone(memory_format=torch.contiguous_format) for part in state)
+    new_v, new_a = (copied(part) for part in state)
     out = empty_like(x)
     adaptation = empty_like(x if with_adaptation else x[:, :, :0])
     movies, vs, adaptations = (t.flatten(0, 1).numpy() for t in (x, out, adaptation))

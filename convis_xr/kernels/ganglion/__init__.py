@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 from torch import Tensor
 
 from ..dispatch import choose
@@ -38,8 +40,8 @@ def ganglion_spikes(
 ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
     """Turn bipolar potentials into spike counts: `partial_high_pass`, `ganglion_nonlinearity`, `noisy_lif`.
 
-    The compiled route goes through memory once instead of three times; counts and state have the bits that the three
-    operations give.
+    The compiled route and Triton's go through memory once instead of three times; counts and state have the bits that
+    the three operations give.
 
     Parameters
     ----------
@@ -80,8 +82,9 @@ def ganglion_spikes(
     """
     x, (low, *membrane_state) = potential.detach(), state
     membrane = Membrane(number(g_leak), number(noise), number(refractory_mean), number(refractory_sd), float(dt))
-    fused = choose("ganglion_spikes", x) == "compiled" and membrane.parts == 1
-    # The three operations check their own arguments, for the fused loop on no sample at all.
+    route = choose("ganglion_spikes", x, triton=True)
+    fused = route in ("compiled", "triton") and membrane.parts == 1
+    # The three operations check their own arguments, for a fused one on no sample at all.
     seen = x[:, :, :0] if fused else x
     transient, low_end = partial_high_pass(seen, low.detach(), number(transient_tau), number(transient_weight), dt)
     current = ganglion_nonlinearity(number(sign) * transient, number(threshold), number(baseline), number(slope))
@@ -93,12 +96,20 @@ def ganglion_spikes(
     )  # fmt: skip
     if not fused:
         return counts, (low_end, *spiking)
-    from . import loops  # numba is loaded when first used
-
-    return loops.ganglion_spikes(
+    return _fused(route).ganglion_spikes(
         x, state, cells,
-        (number(rate_of(transient_tau, dt).to(x)), number(transient_weight), number(sign)),
+        (number(rate_of(transient_tau, dt).to(x.dtype)), number(transient_weight), number(sign)),
         (number(threshold), number(baseline), number(slope)),
         membrane,
         Source(key, int(step), int(repeat)),
     )  # fmt: skip
+
+
+def _fused(route: str) -> ModuleType:
+    if route == "triton":
+        from . import triton_loops  # Triton is loaded when first used
+
+        return triton_loops
+    from . import loops  # numba is loaded when first used
+
+    return loops

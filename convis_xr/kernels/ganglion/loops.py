@@ -14,6 +14,7 @@ from torch import Tensor
 from ..compiled import compiled, compiled_inline
 from ..lif.loops import GROUP, check, fire, log_of, room, step_of, tiles_of
 from ..lif.membrane import Membrane, Source
+from ..memory import copied
 from ..nonlinearity.loops import Nonlinearity, current_of
 from ..philox.counters import TILE
 from ..threads import parallel, split
@@ -38,7 +39,7 @@ def ganglion_spikes(
 ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
     """Do what `partial_high_pass`, `ganglion_nonlinearity` and `noisy_lif` do one after the other."""
     movie = x.contiguous().flatten(3).flatten(0, 1).numpy()
-    low_pass, potential, refractory = (part.detach().clone(memory_format=torch.contiguous_format) for part in state)
+    low_pass, potential, refractory = (copied(part) for part in state)
     low, v, left = (part.flatten(2).flatten(0, 1).numpy() for part in (low_pass, potential, refractory))
     counts = np.empty(movie.shape, np.uint8)
     tiles = tiles_of(cells)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ..dispatch import choose
+from ..dispatch import choose, gradient_wanted
 from ..scalars import Scalar
-from . import banded, loops, reference
+from . import adjoint, banded, loops, reference
 from .weights import gaussian_radius, gaussian_weights
 
 __all__ = ["gaussian_blur", "gaussian_radius", "gaussian_weights"]
@@ -51,9 +51,11 @@ def gaussian_blur(x: Tensor, sigma_px: Scalar | tuple[Scalar, Scalar]) -> Tensor
             f"gaussian_blur: x: wanted a floating point tensor (..., y, x), got {x.dtype} of shape {tuple(x.shape)}"
         )
     pair = sigma_px if isinstance(sigma_px, tuple) else (sigma_px, sigma_px)
-    route = choose("gaussian_blur", x, *pair)
+    route = choose("gaussian_blur", x, *pair, adjoint=True)
     if route == "reference":
         return reference.blur(x, pair)
     if route == "torch":
         return banded.blur(x, pair)
-    return loops.blur(x, pair) if any(gaussian_radius(sigma) for sigma in pair) else x
+    if not any(gaussian_radius(sigma) for sigma in pair) and not gradient_wanted(*pair):
+        return x
+    return adjoint.blur(x, pair) if gradient_wanted(x, *pair) else loops.blur(x, pair)

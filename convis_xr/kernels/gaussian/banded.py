@@ -49,7 +49,11 @@ def matrix(sigma_px: Scalar, n: int) -> Tensor:
     Tensor (n, n)
         float64 on the CPU; row i holds the weights of the pixels that output i sees, and sums to 1.
     """
-    weights = gaussian_weights(sigma_px)
+    return spread(gaussian_weights(sigma_px), n)
+
+
+def spread(weights: Tensor, n: int) -> Tensor:
+    """Return the matrix (n, n) that adds up neighbours by symmetric weights; beyond the line its last pixel goes on."""
     radius = len(weights) // 2
     rows = torch.arange(n)[:, None]
     columns = (rows + torch.arange(-radius, radius + 1)).clamp(0, n - 1)

@@ -93,12 +93,34 @@ class _Weights(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> Tensor:
-        half = _truncated(ctx.sigma)
-        # One weight beyond the radius, and one before 0 by symmetry, close the differences at both ends.
-        slope = (np.concatenate(([half[1]], half[:-2])) - 2 * half[:-1] + half[1:]) / 2
-        half, mass = half[:-1], _mass(half[:-1])
-        normalised = (slope * mass - half * _mass(slope)) / mass**2
-        return grad.new_tensor(2 * ctx.sigma * (grad.numpy() @ _mirrored(normalised)))
+        return grad.new_tensor(grad.numpy() @ gaussian_slopes(ctx.sigma))
+
+
+def gaussian_slopes(sigma: float) -> np.ndarray:
+    """Return the derivative of `gaussian_weights` in sigma, 1/px: the diffusion equation on what is left of the kernel.
+
+    Parameters
+    ----------
+    sigma : float, px
+        Standard deviation.
+
+    Returns
+    -------
+    ndarray (2 r + 1,), 1/px
+        float64; sums to 0.
+
+    Examples
+    --------
+    >>> slopes = gaussian_slopes(2.0)  # the variance is sigma^2, and so grows by 2 sigma
+    >>> round(float(slopes @ np.arange(-(len(slopes) // 2), len(slopes) // 2 + 1) ** 2), 2)
+    4.0
+    """
+    half = _truncated(sigma)
+    # One weight beyond the radius, and one before 0 by symmetry, close the differences at both ends.
+    slope = (np.concatenate(([half[1]], half[:-2])) - 2 * half[:-1] + half[1:]) / 2
+    half, mass = half[:-1], _mass(half[:-1])
+    normalised = (slope * mass - half * _mass(slope)) / mass**2
+    return 2 * sigma * _mirrored(normalised)
 
 
 @lru_cache(maxsize=64)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from types import ModuleType
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -146,9 +147,14 @@ def _fire(
     if membrane.parts > 1:
         return _in_parts(current, state, cells, membrane, source, recording)
     potential, refractory = (part.detach() for part in state)
-    route = choose("noisy_lif", current)
+    route = choose("noisy_lif", current, triton=not recording)
     if route == "reference":
         return _reference(current, potential, refractory, cells, membrane, source)
+    if route == "triton":
+        from . import triton_loops  # Triton is loaded when first used
+
+        counts, *new = triton_loops.noisy_lif(current, potential, refractory, cells, membrane, source)
+        return counts, (new[0], new[1]), _in_order([], current.device)
     events: list[Events] | None = [] if recording else None
     counts, *new = _module(route).noisy_lif(current, potential, refractory, cells, membrane, source, events)
     return counts, (new[0], new[1]), _in_order(events or [], current.device)
@@ -212,7 +218,8 @@ def cells_of(shape: Sequence[int], device: torch.device | None = None) -> Tensor
     [[[[0, 1, 2]]], [[[0, 1, 2]]]]
     """
     frame = tuple(shape[1:])
-    return torch.arange(math.prod(frame), device=device).view(1, *frame).expand(shape[0], *frame)
+    cells = torch.from_numpy(np.arange(math.prod(frame)))  # torch's own would wake its threads, see `memory`
+    return cells.to(device).view(1, *frame).expand(shape[0], *frame)
 
 
 def random_potential(cells: Tensor, *, key: Key, repeat: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -287,7 +294,8 @@ def _check(current: Tensor, state: tuple[Tensor, Tensor], cells: Tensor, membran
             f"noisy_lif: cells: wanted int64 of shape {shape} on {current.device}, "
             f"got {cells.dtype} of shape {tuple(cells.shape)} on {cells.device}"
         )
-    if cells.numel() and not 0 <= int(cells.min()) <= int(cells.max()) < CELLS:
+    index = cells.numpy() if cells.device.type == "cpu" else cells
+    if cells.numel() and not 0 <= int(index.min()) <= int(index.max()) < CELLS:
         raise ValueError(f"noisy_lif: cells: wanted indices from 0 to {CELLS - 1}, got others")
     for name, value in membrane._asdict().items():
         if not math.isfinite(value) or (value < 0 and name != "refractory_mean") or (name == "dt" and value == 0):

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..compiled import compiled, compiled_inline
+from ..memory import copied
 from ..philox.counters import BLOCKS, MASK, TILE
 from ..philox.loops import normal_of_cell, tile_of_normals, uniform_of_cell
 from ..threads import parallel, split
@@ -51,7 +52,7 @@ def noisy_lif(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Compute what ``reference.noisy_lif`` defines, for a current (batch, channel, time, y, x)."""
     drive = current.contiguous().flatten(3).flatten(0, 1).numpy()
-    potential, refractory = (part.clone(memory_format=torch.contiguous_format) for part in (potential, refractory))
+    potential, refractory = copied(potential), copied(refractory)
     v, left = (t.flatten(2).flatten(0, 1).numpy() for t in (potential, refractory))
     counts = np.empty(drive.shape, np.uint8)
     tiles = tiles_of(cells)

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from ..dispatch import choose
+from ..dispatch import choose, gradient_wanted
 from ..scalars import Scalar, number
 from . import reference
 
@@ -45,15 +45,22 @@ def ganglion_nonlinearity(v: Tensor, threshold: Scalar, baseline: Scalar, slope:
     tensor([ 25.,  50., 100.])
     """
     values = check_nonlinearity("ganglion_nonlinearity", threshold, baseline, slope)
-    route = choose("ganglion_nonlinearity", v, threshold, baseline, slope)
+    operands = v, threshold, baseline, slope
+    route = choose("ganglion_nonlinearity", *operands, triton=not gradient_wanted(*operands), adjoint=True)
     if route == "reference":
         return reference.ganglion_nonlinearity(v, *values)
     if route == "torch":
         return _torch(
             v, *(torch.as_tensor(value, dtype=v.dtype, device=v.device) for value in (threshold, baseline, slope))
         )
-    from . import loops  # numba is loaded when first used
+    if route == "triton":
+        from . import triton_loops  # Triton is loaded when first used
 
+        return triton_loops.ganglion_nonlinearity(v, *values)
+    from . import adjoint, loops  # numba is loaded when first used
+
+    if gradient_wanted(*operands):
+        return adjoint.ganglion_nonlinearity(*operands)
     return loops.ganglion_nonlinearity(v, *values)
 
 

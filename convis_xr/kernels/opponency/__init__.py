@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..dispatch import choose
+from ..dispatch import choose, gradient_wanted
 from ..scalars import Scalar, number
 from . import reference
 
@@ -44,12 +44,19 @@ def weighted_difference(center: Tensor, surround: Tensor, gain: Scalar, weight: 
             f"weighted_difference: surround: wanted {center.dtype} of shape {tuple(center.shape)} on {center.device}, "
             f"got {surround.dtype} of shape {tuple(surround.shape)} on {surround.device}"
         )
-    route = choose("weighted_difference", center, surround, gain, weight)
+    operands = center, surround, gain, weight
+    route = choose("weighted_difference", *operands, triton=not gradient_wanted(*operands), adjoint=True)
     if route == "torch":
         a, b = (torch.as_tensor(factor, dtype=center.dtype, device=center.device) for factor in (gain, gain * weight))
         return a * center - b * surround
     if route == "reference":
         return reference.weighted_difference(center, surround, number(gain), number(weight))
-    from . import loops  # numba is loaded when first used
+    if route == "triton":
+        from . import triton_loops  # Triton is loaded when first used
 
+        return triton_loops.weighted_difference(center, surround, number(gain), number(weight))
+    from . import adjoint, loops  # numba is loaded when first used
+
+    if gradient_wanted(*operands):
+        return adjoint.weighted_difference(*operands)
     return loops.weighted_difference(center, surround, number(gain), number(weight))

@@ -103,9 +103,13 @@ def _draw(name: str, cells: Tensor, key: Key, where: tuple[int, int, int, int], 
     if cells.numel() and not 0 <= int(cells.min()) <= int(cells.max()) < CELLS:
         raise ValueError(f"cells: wanted indices from 0 to {CELLS - 1}, got {int(cells.min())} to {int(cells.max())}")
     like = torch.empty(0, dtype=dtype, device=cells.device)
-    match choose(f"philox.{name}", like):
+    match choose(f"philox.{name}", like, triton=True):
         case "compiled":
             return _compiled(name, cells, key, words, dtype)
+        case "triton":
+            from . import triton_loops  # Triton is loaded when first used
+
+            return triton_loops.fill(name, cells, key, words, dtype)
         case "torch":
             draw = getattr(steps, name)
             return draw(cells, key=key, step=step, stream=stream, span=span, repeat=repeat, dtype=dtype)

@@ -11,9 +11,9 @@ import math
 import torch
 from torch import Tensor
 
-from ..dispatch import choose
+from ..dispatch import choose, gradient_wanted
 from ..scalars import Scalar, number
-from . import loops, reference, steps
+from . import adjoint, reference, steps
 from .rate import rate_of
 
 __all__ = ["gamma_low_pass", "low_pass", "partial_high_pass", "rest"]
@@ -130,11 +130,14 @@ def partial_high_pass(x: Tensor, state: Tensor, tau: Scalar, weight: Scalar, dt:
     if not math.isfinite(number(weight)):
         raise ValueError(f"{operation}: weight: wanted a finite number, got {number(weight)}")
     poles, rate = state.unsqueeze(0), _checked_rate(operation, x, state.unsqueeze(0), tau, dt)
-    route = choose(operation, x, state, tau, weight)
+    route = choose(operation, x, state, tau, weight, triton=True, adjoint=True)
     if route == "reference":
         y, poles = reference.high_pass(x, poles, number(tau), number(weight), dt)
-    elif route == "compiled" and rate < 1:
-        y, poles = loops.high_pass(x, poles, number(rate), number(weight))
+    elif route != "torch" and rate < 1:
+        if gradient_wanted(x, poles, rate, weight):
+            y, poles = adjoint.high_pass(x, poles, rate, weight, route)
+        else:
+            y, poles = adjoint.loops_of(route).high_pass(x, poles, number(rate), number(weight))
     else:
         low, poles = _identity(x, poles, rate) if rate == 1 else steps.cascade(x, poles, rate)
         y = x - torch.as_tensor(weight, dtype=torch.float64).to(x) * low
@@ -166,13 +169,15 @@ def rest(frame: Tensor, n: int = 0) -> Tensor:
 
 def _cascade(operation: str, x: Tensor, poles: Tensor, tau: Scalar, dt: float) -> tuple[Tensor, Tensor]:
     rate = _checked_rate(operation, x, poles, tau, dt)
-    route = choose(operation, x, poles, tau)
+    route = choose(operation, x, poles, tau, triton=True, adjoint=True)
     if route == "reference":
         return reference.cascade(x, poles, number(tau), dt)
     if rate == 1:
         return _identity(x, poles, rate)
-    if route == "compiled":
-        return loops.cascade(x, poles, number(rate))
+    if route != "torch":
+        if gradient_wanted(x, poles, rate):
+            return adjoint.cascade(x, poles, rate, route)
+        return adjoint.loops_of(route).cascade(x, poles, number(rate))
     return steps.cascade(x, poles, rate)
 
 
@@ -183,7 +188,7 @@ def _identity(x: Tensor, poles: Tensor, rate: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _checked_rate(operation: str, x: Tensor, poles: Tensor, tau: Scalar, dt: float) -> Tensor:
-    """Return ``1 - exp(-dt/tau)``, the part of the way to its input that a pole goes in a step, as a tensor like x."""
+    """Return ``1 - exp(-dt/tau)``, the part of the way to its input that a pole goes in a step, in the dtype of x."""
     if x.dim() != 5 or not x.is_floating_point():
         raise ValueError(
             f"{operation}: x: wanted a floating point tensor (batch, channel, time, y, x), "
@@ -199,4 +204,4 @@ def _checked_rate(operation: str, x: Tensor, poles: Tensor, tau: Scalar, dt: flo
         raise ValueError(f"{operation}: tau: wanted a finite time of 0 s or more, got {number(tau)}")
     if not (math.isfinite(dt) and dt > 0):
         raise ValueError(f"{operation}: dt: wanted a finite time above 0 s, got {dt}")
-    return rate_of(tau, dt).to(x)
+    return rate_of(tau, dt).to(x.dtype)  # not to a card: its value is asked for

@@ -7,50 +7,39 @@ small rate does not lose its digits against 1.
 
 from __future__ import annotations
 
-import torch
-from numpy import ndarray
 from torch import Tensor
 
 from ..compiled import compiled
-from ..memory import empty_like
-from ..threads import parallel, split
+from ..memory import copied, empty_like
+from ..threads import parallel
+from ..tiles import tiles, units
 
-_TILE = 4096
+#: pixels at a time: their state stays in the nearest cache
+TILE = 4096
 
 
 def cascade(x: Tensor, state: Tensor, rate: float) -> tuple[Tensor, Tensor]:
     """Compute what ``reference.cascade`` defines; ``rate`` is ``1 - exp(-dt/tau)``."""
     x, y, state = _prepare(x, state)
-    movie, out, poles = _units(x), _units(y), state.flatten(3).flatten(1, 2).numpy()
+    movie, out, poles = units(x), units(y), state.flatten(3).flatten(1, 2).numpy()
     rate = movie.dtype.type(rate)
-    parallel(lambda tile: _cascade(movie, poles, out, rate, *tile), _tiles(movie))
+    parallel(lambda tile: _cascade(movie, poles, out, rate, *tile), tiles(movie, TILE))
     return y, state
 
 
 def high_pass(x: Tensor, state: Tensor, rate: float, weight: float) -> tuple[Tensor, Tensor]:
     """Compute what ``reference.high_pass`` defines, in one pass over memory."""
     x, y, state = _prepare(x, state)
-    movie, out, low = _units(x), _units(y), state.flatten(3).flatten(1, 2).numpy()
+    movie, out, low = units(x), units(y), state.flatten(3).flatten(1, 2).numpy()
     rate, weight = movie.dtype.type(rate), movie.dtype.type(weight)
-    parallel(lambda tile: _high_pass(movie, low, out, rate, weight, *tile), _tiles(movie))
+    parallel(lambda tile: _high_pass(movie, low, out, rate, weight, *tile), tiles(movie, TILE))
     return y, state
 
 
 def _prepare(x: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the movie in one piece, room for the output, and a state of our own to write to."""
     x = x.detach().contiguous()
-    return x, empty_like(x), state.detach().clone(memory_format=torch.contiguous_format)
-
-
-def _units(x: Tensor) -> ndarray:
-    """See a movie as (unit, time, pixel)."""
-    return x.flatten(3).flatten(0, 1).numpy()
-
-
-def _tiles(movie: ndarray) -> list[tuple[int, int, int]]:
-    units, _, pixels = movie.shape
-    pieces = max(-(-pixels // _TILE), -(-torch.get_num_threads() // max(units, 1)))
-    return [(unit, *span) for unit in range(units) for span in split(pixels, pieces)]
+    return x, empty_like(x), copied(state)
 
 
 @compiled

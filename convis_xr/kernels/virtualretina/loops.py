@@ -15,7 +15,7 @@ from torch import Tensor
 from ..compiled import compiled
 from ..deriche.loops import room, smooth, width_of
 from ..gain_control.parameters import GainControl
-from ..memory import empty_like
+from ..memory import copied, empty_like
 from ..nonlinearity.loops import Nonlinearity, current_of
 from ..recursion.rate import rate_of
 from ..scalars import number
@@ -34,7 +34,7 @@ class _Constants(NamedTuple):
 def leaky_low_pass(x: Tensor, state: Tensor, rate: float, sigma_px: tuple[float, float]) -> tuple[Tensor, Tensor]:
     """Compute what ``reference.LowPass`` defines for the leaky form; ``sigma_px`` is the width of one step."""
     x, y = x.detach().contiguous(), empty_like(x)
-    new = state.detach().clone(memory_format=torch.contiguous_format)
+    new = copied(state)
     movies, outs, states = (t.flatten(0, 1).numpy() for t in (x, y, new))
     widths = [width_of(sigma) for sigma in sigma_px]
     parallel(lambda unit: _low_pass(movies[unit], states[unit], outs[unit], rate, *widths), range(len(movies)))
@@ -46,7 +46,7 @@ def gain_control(
 ) -> tuple[Tensor, Tensor | None, tuple[Tensor, Tensor]]:
     """Compute what ``reference._membrane`` defines."""
     x = x.detach().contiguous()
-    new_v, new_a = (part.detach().clone(memory_format=torch.contiguous_format) for part in state)
+    new_v, new_a = (copied(part) for part in state)
     out, adaptation = empty_like(x), empty_like(x if with_adaptation else x[:, :, :0])
     movies, vs, adaptations = (t.flatten(0, 1).numpy() for t in (x, out, adaptation))
     v, a = (t.flatten(0, 1).numpy() for t in (new_v, new_a))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 import torch
@@ -13,11 +15,11 @@ from torch import Tensor
 from torch.autograd import gradcheck
 
 from convis_xr.kernels.convolution import causal_convolution, fourier
-from convis_xr.kernels.dispatch import force
+from convis_xr.kernels.dispatch import Route, force
 from tests.agreement import Agreement, relative
 from tests.kernels.tolerance import assert_near
 
-methods = pytest.mark.parametrize("method", ["direct", "fourier", None])
+methods = pytest.mark.parametrize("method", ["direct", "fourier", "low_rank", None])
 #: (batch, in, time, y, x), (out, in, lag, ky, kx)
 CASES = [
     ((1, 1, 1, 1, 1), (1, 1, 1, 1, 1)),
@@ -29,7 +31,9 @@ CASES = [
     ((1, 3, 70, 1, 2), (2, 3, 37, 1, 1)),
     ((1, 1, 2, 5, 6), (1, 1, 2, 1, 4)),
     ((1, 1, 2, 5, 6), (1, 1, 1, 3, 1)),
+    ((2, 2, 71, 13, 17), (3, 2, 6, 5, 4)),
 ]
+routes = pytest.mark.parametrize("route", ["torch", "compiled"])
 
 
 def example(
@@ -44,32 +48,88 @@ def example(
 
 @pytest.mark.parametrize(("shape", "kernel"), CASES)
 @methods
-def test_methods_agree_with_the_definition(shape: tuple[int, ...], kernel: tuple[int, ...], method: str | None) -> None:
+@routes
+def test_methods_agree_with_the_definition(
+    shape: tuple[int, ...], kernel: tuple[int, ...], method: str | None, route: Route
+) -> None:
     operands = example(shape, kernel)
     before = [operand.clone() for operand in operands]
     with force("reference"):
         wanted = causal_convolution(*operands)
-    got = causal_convolution(*operands, method=method)
+    single = [operand.float() for operand in operands]
+    with force(route):
+        got = causal_convolution(*operands, method=method)
+        rough, _ = causal_convolution(*single, method=method)
     for actual, expected in zip(got, wanted, strict=True):
         assert_near(actual, expected)
     assert all(map(torch.equal, operands, before))
-    single = [operand.float() for operand in operands]
-    assert relative(causal_convolution(*single, method=method)[0].double(), wanted[0]) < 1e-6
+    assert relative(rough.double(), wanted[0]) < 1e-6
 
 
-@pytest.mark.parametrize(("shape", "kernel"), CASES[:5])
+def gradients(operands: Sequence[Tensor], method: str | None) -> list[Tensor]:
+    leaves = [operand.clone().requires_grad_() for operand in operands]
+    y, history = causal_convolution(*leaves, method=method)
+    return list(torch.autograd.grad((y**2).sum() / y.shape[2] + (history**3).sum(), leaves, materialize_grads=True))
+
+
+@pytest.mark.parametrize(("shape", "kernel"), [*CASES[:7], CASES[-1]])
 @methods
+@routes
 def test_gradients_agree_with_the_definition(
-    shape: tuple[int, ...], kernel: tuple[int, ...], method: str | None
+    shape: tuple[int, ...], kernel: tuple[int, ...], method: str | None, route: Route
 ) -> None:
-    gradients = []
-    for route in ("reference", "torch"):
-        leaves = [operand.requires_grad_() for operand in example(shape, kernel)]
-        with force(route):
-            y, history = causal_convolution(*leaves, method=method)
-        gradients.append(torch.autograd.grad((y**2).sum() + (history**3).sum(), leaves, materialize_grads=True))
-    for reference, fast in zip(*gradients, strict=True):
+    operands = example(shape, kernel)
+    if (method, route) == ("low_rank", "torch"):
+        with force(route), pytest.raises(ValueError, match=r"method: wanted 'direct' or 'fourier' in torch where"):
+            gradients(operands, method)
+        return
+    with force("reference"):
+        wanted = gradients(operands, None)
+    with force(route):
+        got = gradients(operands, method)
+        rough = gradients([operand.float() for operand in operands], method)
+    for fast, single, reference in zip(got, rough, wanted, strict=True):
         assert_near(fast, reference)
+        assert fast.shape == single.shape
+        assert float((single - reference).norm()) <= 3e-6 * float(reference.norm())
+
+
+def test_low_rank_gives_the_gradient_of_the_movie_in_torch_too() -> None:
+    x, history, weight = example((1, 2, 7, 6, 4), (3, 2, 2, 4, 3))
+    found = []
+    for route in ("reference", "torch", "compiled"):
+        leaf = x.clone().requires_grad_()
+        with force(route):  # type: ignore[arg-type]
+            y, _ = causal_convolution(leaf, history, weight, method="low_rank")
+        found.append(torch.autograd.grad((y**2).sum(), leaf)[0])
+    assert_near(found[1], found[0])
+    assert_near(found[2], found[0])
+
+
+@methods
+def test_a_movie_that_is_not_in_one_piece_is_read_right(method: str | None) -> None:
+    operands = example((2, 2, 5, 4, 7), (2, 2, 3, 2, 5))
+    scattered = [operand.transpose(1, 4).contiguous().transpose(1, 4) for operand in operands]
+    for got, wanted in zip(
+        (*causal_convolution(*scattered, method=method), *gradients(scattered, method)),
+        (*causal_convolution(*operands, method=method), *gradients(operands, method)),
+        strict=True,
+    ):
+        assert_near(got, wanted)
+
+
+@methods
+def test_the_number_of_threads_does_not_matter(method: str | None) -> None:
+    operands = example((1, 1, 90, 5, 6), (2, 1, 7, 3, 2))
+    before, found = torch.get_num_threads(), []
+    try:
+        for count in (1, 3):
+            torch.set_num_threads(count)
+            found.append([causal_convolution(*operands, method=method)[0], *gradients(operands, method)])
+    finally:
+        torch.set_num_threads(before)
+    for one, three in zip(*found, strict=True):
+        assert_near(three, one)
 
 
 @methods
@@ -186,5 +246,5 @@ def test_what_does_not_fit_is_refused() -> None:
         causal_convolution(x, history, weight.float())
     with pytest.raises(ValueError, match=r"history: wanted .* \(1, 2, 2, 4, 4\)"):
         causal_convolution(x, history[:, :, :1], weight)
-    with pytest.raises(ValueError, match=r"method: wanted 'direct', 'fourier' or None, got 'fft'"):
+    with pytest.raises(ValueError, match=r"method: wanted 'direct', 'fourier', 'low_rank' or None, got 'fft'"):
         causal_convolution(x, history, weight, method="fft")  # type: ignore[arg-type]

@@ -1,0 +1,137 @@
+"""Cost of a gradient: forward and backward, beside forward alone. 100 x 100 px, 1000 steps, float32, two threads.
+
+``extra_info["ratio"]`` is the fastest round of both over the fastest of forward alone, taken in turns; the benchmark's
+own time is that of both. ``extra_info["4 x the steps"]`` says how it grows with the chunk.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import pytest
+import torch
+from pytest_benchmark.fixture import BenchmarkFixture
+from torch import Tensor
+
+import convis_xr as cx
+from convis_xr.kernels.gaussian import gaussian_blur
+from convis_xr.kernels.nonlinearity import ganglion_nonlinearity
+from convis_xr.kernels.recursion import gamma_low_pass, low_pass, partial_high_pass, rest
+
+DT, STEPS, SIZE = 0.001, 1000, 100
+Operation = Callable[..., Tensor]
+
+#: name -> operation of (movie, first frame, two scalars), and the two scalars
+OPERATIONS: dict[str, tuple[Operation, tuple[float, float]]] = {
+    "low_pass": (lambda x, state, tau, _: low_pass(x, state, tau, DT)[0], (0.01, 0.0)),
+    "gamma_2": (lambda x, state, tau, _: gamma_low_pass(x, rest(state, 2), tau, 2, DT)[0], (0.01, 0.0)),
+    "high_pass": (lambda x, state, tau, weight: partial_high_pass(x, state, tau, weight, DT)[0], (0.1, 0.8)),
+    "blur_1_px": (lambda x, state, sigma, _: gaussian_blur(x, sigma), (1.0, 0.0)),
+    "blur_2.5_px": (lambda x, state, sigma, _: gaussian_blur(x, sigma), (2.5, 0.0)),
+    "blur_7.5_px": (lambda x, state, sigma, _: gaussian_blur(x, sigma), (7.5, 0.0)),
+    "nonlinearity": (lambda x, state, v0, slope: ganglion_nonlinearity(x, v0, 37.0, slope), (0.1, 100.0)),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def fastest(functions: Sequence[Callable[[], object]], rounds: int) -> list[float]:
+    """Seconds of each, taken in turns."""
+    times: list[list[float]] = [[] for _ in functions]
+    for _ in range(rounds):
+        for function, taken in zip(functions, times, strict=True):
+            start = time.perf_counter()
+            function()
+            taken.append(time.perf_counter() - start)
+    return [min(taken) for taken in times]
+
+
+def measure(
+    benchmark: BenchmarkFixture, forward: Callable[[], object], both: Callable[[], object], rounds: int = 5
+) -> None:
+    fastest((forward, both), 2)
+    alone, together = fastest((forward, both), rounds)
+    benchmark.pedantic(both, rounds=2)
+    benchmark.extra_info["forward [ms]"] = round(alone * 1e3, 1)
+    benchmark.extra_info["ratio"] = round(together / alone, 2)
+
+
+@pytest.mark.parametrize("wanted", ["movie", "all"])
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation(benchmark: BenchmarkFixture, name: str, wanted: str) -> None:
+    operation, scalars = OPERATIONS[name]
+    x = torch.rand(1, 1, STEPS, SIZE, SIZE)
+    operands = [x, x[:, :, 0].clone(), *(torch.tensor(value, dtype=torch.float64) for value in scalars)]
+    grad = torch.rand_like(x)
+
+    def both() -> None:
+        leaves = [value.detach().requires_grad_(wanted == "all" or value is x) for value in operands]
+        asked = [leaf for leaf in leaves if leaf.requires_grad]
+        torch.autograd.grad(operation(*leaves), asked, grad, allow_unused=True)
+
+    measure(benchmark, lambda: operation(*operands), both)
+
+
+def cascade() -> cx.Layer:
+    """Every kind of linear filter of this file, and a static nonlinearity."""
+    parts = [
+        cx.filters.GammaLowPass(tau="10 ms", n=2),
+        cx.filters.PartialHighPass(tau="100 ms", weight=0.8),
+        cx.filters.Gaussian(sigma="0.15 deg"),
+        cx.filters.LowPass(tau="5 ms"),
+        cx.filters.NLRectify(),
+    ]
+    return cx.models.List(parts)
+
+
+MODELS: dict[str, Callable[[], cx.Layer]] = {"cascade": cascade, "LN": lambda: cx.models.LN((20, 10, 10))}
+
+
+def film(steps: int) -> object:
+    values = np.random.default_rng(0).random((steps, SIZE, SIZE), np.float32)
+    return cx.as_stimulus(values, dt="1 ms", pixel_size="0.1 deg", units="1")
+
+
+def fitting(model: cx.Layer, steps: int) -> tuple[Callable[[], object], Callable[[], object]]:
+    """A forward pass, and a step of a fit: forward, loss, backward, and the optimizer's step."""
+    movie = film(steps)
+    x = torch.as_tensor(movie.values)[None, None]  # type: ignore[attr-defined]
+    with torch.no_grad():
+        model(movie)
+        target = model(x).roll(3, 2)
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-6)
+
+    def forward() -> None:
+        model.clear_state()
+        with torch.no_grad():
+            model(x)
+
+    def step() -> None:
+        model.clear_state()
+        optimizer.zero_grad()
+        torch.nn.functional.mse_loss(model(x), target).backward()
+        optimizer.step()
+
+    return forward, step
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_step_of_a_fit(benchmark: BenchmarkFixture, name: str) -> None:
+    forward, step = fitting(MODELS[name](), 500)
+    measure(benchmark, forward, step, rounds=3)
+
+
+def test_a_step_of_a_fit_is_linear_in_the_length_of_the_chunk(benchmark: BenchmarkFixture) -> None:
+    _, short = fitting(cascade(), 250)
+    _, long = fitting(cascade(), 1000)
+    times = fastest((short, long), 3)
+    benchmark.pedantic(short, rounds=2)
+    benchmark.extra_info["4 x the steps"] = round(times[1] / times[0], 2)
