@@ -13,7 +13,7 @@ import pytest
 import convis_xr as cx
 
 ROOT = Path(__file__).parents[2]
-#: the plan of the whole process over what it reaches; the rest is that all threads are hardly ever at their worst at once
+#: the plan of the whole process over what it reaches: hardly ever are all threads at their worst at once
 MOST_TOLD = 1.6
 WORK = """
 import json, resource, sys
