@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = _parser().parse_args(argv)
     try:
-        arguments.job(arguments)
+        with _telling():
+            arguments.job(arguments)
     except (ConvisError, OSError) as error:
         print(f"convis-xr: {error}", file=sys.stderr)
         return 2
@@ -37,6 +40,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("convis-xr: interrupted", file=sys.stderr)
         return 130
     return 0
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    """Say on standard error that kernels are being compiled, terminal or not."""
+    log, handler = logging.getLogger("convis_xr.compiling"), logging.StreamHandler()
+    before = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
 
 
 def _parser() -> argparse.ArgumentParser:

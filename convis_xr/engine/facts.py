@@ -42,6 +42,10 @@ class OutputFacts:
         """The index of a stretch of time."""
         return tuple(slice(first, last) if name == dims.TIME else slice(None) for name in self.dims)
 
+    def origin(self, first: int) -> tuple[int, ...]:
+        """The index of the first value of a time step."""
+        return tuple(first if name == dims.TIME else 0 for name in self.dims)
+
 
 @dataclass(frozen=True)
 class TableFacts:

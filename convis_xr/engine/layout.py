@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ import numpy as np
 import xarray as xr
 import zarr
 from xarray.indexes import RangeIndex
-from zarr.codecs import BloscCodec, BloscShuffle
+from zarr.storage import MemoryStore
 
 from convis_xr import dims
+from convis_xr.engine.arrays import METADATA, PARTIAL, ChunkedArray, compressor, declare
 from convis_xr.engine.facts import OutputFacts, TableFacts
 from convis_xr.engine.plan import Plan
 from convis_xr.engine.state import GROUP, Arrays
@@ -24,7 +26,6 @@ from convis_xr.event_table import EventTable
 _TIME_CHUNK = 2**20
 #: rows in a chunk of a table of events; the last one is written anew whenever rows are added
 EVENT_CHUNK = 2**16
-_ROOT = "zarr.json"
 _ALL_CHUNKS: Any = {"write_empty_chunks": True}
 
 
@@ -35,30 +36,25 @@ def create(folder: Path, coords: xr.Dataset, plan: Plan, tables: Sequence[EventT
     written = coords.drop_vars(long).drop_encoding()
     # zarr 3 has a specification for texts of any length, none for those of a fixed length
     texts = {name: value.astype(object) for name, value in written.coords.items() if value.dtype.kind == "U"}
-    written.assign_coords(texts).to_zarr(folder, mode="a", consolidated=False, zarr_format=3)
-    group = zarr.open_group(folder, mode="r+", use_consolidated=False)
+    _write_at_once(folder, written.assign_coords(texts))
     for name in long:
-        _write_long(group, coords[name])
+        _write_long(folder, coords[name])
     for output in plan.outputs:
-        group.create_array(
-            output.name,
-            shape=output.shape,
-            chunks=plan.stored[output.name],
-            dtype=output.dtype,
-            dimension_names=output.dims,
-            attributes={**output.attrs},
-            compressors=_compressor(np.dtype(output.dtype)),
-            fill_value=0,
-            config=_ALL_CHUNKS,
-        )
+        chunks, dtype = plan.stored[output.name], np.dtype(output.dtype)
+        declare(folder / output.name, output.shape, chunks, dtype, dims=output.dims, attrs=output.attrs)
     for table in tables:
-        _create_table(group, table)
+        _declare_table(folder, table)
 
 
-def open_arrays(folder: Path, outputs: tuple[OutputFacts, ...]) -> dict[str, Any]:
+def open_arrays(folder: Path, outputs: tuple[OutputFacts, ...]) -> dict[str, ChunkedArray]:
     """The arrays to write to, by output."""
-    group: Any = zarr.open_group(folder, mode="r+", use_consolidated=False)
-    return {output.name: group[output.name].with_config(_ALL_CHUNKS) for output in outputs}
+    return {output.name: ChunkedArray(folder / output.name) for output in outputs}
+
+
+def lost_chunks(folder: Path, names: Sequence[str]) -> dict[str, int]:
+    """How many chunks have no file, by array, of those arrays that lack some."""
+    lost = {name: ChunkedArray(folder / name).lost for name in names}
+    return {name: count for name, count in lost.items() if count}
 
 
 def open_columns(folder: Path, tables: Sequence[TableFacts]) -> dict[str, Any]:
@@ -92,29 +88,31 @@ def append(columns: Mapping[str, Any], rows: Arrays, at: int) -> int:
 
 def write_state(folder: Path, state: Arrays) -> None:
     """Keep the final state; what an interrupted attempt has left is replaced."""
-    group = zarr.open_group(folder / GROUP, mode="r+", use_consolidated=False)
     for path, values in state.items():
-        chunks = tuple(max(1, size) for size in values.shape)
-        group.create_array(path, data=values, chunks=chunks, compressors=None, overwrite=True, config=_ALL_CHUNKS)
+        place = folder / GROUP / path
+        if place.exists():
+            shutil.rmtree(place)
+        declare(place, values.shape, tuple(max(1, size) for size in values.shape), values.dtype, compressed=False)
+        ChunkedArray(place).write(values, (0,) * values.ndim)
 
 
 def write_root(folder: Path, attrs: Mapping[str, Any]) -> None:
     """Set attributes of the store, and gather the metadata of its arrays in one file, which is replaced as a whole."""
-    path = folder / _ROOT
+    path = folder / METADATA
     root = json.loads(path.read_text())
-    members = sorted(place.parent for place in folder.glob(f"*/{_ROOT}"))
-    members += sorted(place.parent for place in folder.glob(f"{GROUP}/*/{_ROOT}"))
-    gathered = {str(place.relative_to(folder)): json.loads((place / _ROOT).read_text()) for place in members}
+    members = sorted(place.parent for place in folder.glob(f"*/{METADATA}"))
+    members += sorted(place.parent for place in folder.glob(f"{GROUP}/*/{METADATA}"))
+    gathered = {str(place.relative_to(folder)): json.loads((place / METADATA).read_text()) for place in members}
     root["attributes"] = {**root["attributes"], **attrs}
     root["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": gathered}
-    half = folder / (_ROOT + ".partial")
+    half = folder / (METADATA + PARTIAL)
     half.write_text(json.dumps(root, indent=2))
     os.replace(half, path)
 
 
 def read_root(folder: Path) -> dict[str, Any]:
     """The attributes of a store; none where there is no store."""
-    path = folder / _ROOT
+    path = folder / METADATA
     if not path.is_file():
         return {}
     attrs: dict[str, Any] = json.loads(path.read_text()).get("attributes", {})
@@ -123,7 +121,7 @@ def read_root(folder: Path) -> dict[str, Any]:
 
 def remove_partial(folder: Path) -> None:
     """Remove the half-written files that a process leaves behind which is killed."""
-    for path in folder.rglob("*.partial"):
+    for path in folder.rglob(f"*{PARTIAL}"):
         path.unlink()
 
 
@@ -139,24 +137,27 @@ def open_result(folder: Path, coords: xr.Dataset, names: list[str]) -> xr.Datase
     return opened
 
 
-def _create_table(group: zarr.Group, table: EventTable) -> None:
+def _write_at_once(folder: Path, coords: xr.Dataset) -> None:
+    """What xarray makes of coordinates, in as many files but fewer steps than it takes on a disk."""
+    files: dict[str, Any] = {}
+    coords.to_zarr(MemoryStore(files), mode="a", consolidated=False, zarr_format=3)
+    for key, content in files.items():
+        (folder / key).parent.mkdir(parents=True, exist_ok=True)
+        (folder / key).write_bytes(content.to_bytes())
+
+
+def _declare_table(folder: Path, table: EventTable) -> None:
     attrs, along = table.attrs, list(table.coordinates.values())
     for name, dtype in table.dtypes.items():
-        group.create_array(
-            name,
-            shape=(0,),
-            chunks=(EVENT_CHUNK,),
-            dtype=dtype,
-            dimension_names=(table.dim,),
-            # what xarray writes, and reads, for coordinates that are no dimensions
-            attributes={**attrs[name], **({"coordinates": " ".join(along)} if name == table.name else {})},
-            compressors=_compressor(np.dtype(dtype)),
-            fill_value=0,
-            config=_ALL_CHUNKS,
+        # what xarray writes, and reads, for coordinates that are no dimensions
+        listed = {"coordinates": " ".join(along)} if name == table.name else {}
+        declare(
+            folder / name, (0,), (EVENT_CHUNK,), np.dtype(dtype), dims=(table.dim,), attrs={**attrs[name], **listed}
         )
 
 
-def _write_long(group: zarr.Group, coordinate: xr.DataArray) -> None:
+def _write_long(folder: Path, coordinate: xr.DataArray) -> None:
+    group = zarr.open_group(folder, mode="r+", use_consolidated=False)
     size = coordinate.sizes[dims.TIME]
     array = group.create_array(
         str(coordinate.name),
@@ -165,14 +166,9 @@ def _write_long(group: zarr.Group, coordinate: xr.DataArray) -> None:
         dtype=coordinate.dtype,
         dimension_names=(dims.TIME,),
         attributes=dict(coordinate.attrs),
-        compressors=_compressor(coordinate.dtype),
+        compressors=compressor(coordinate.dtype),
         config=_ALL_CHUNKS,
     )
     for first in range(0, size, _TIME_CHUNK):
         part = slice(first, first + _TIME_CHUNK)
         array[part] = coordinate.isel({dims.TIME: part}).values
-
-
-def _compressor(dtype: np.dtype[Any]) -> BloscCodec:
-    """Blosc's lz4 reads and writes fastest; counts shrink by a tenth more bit by bit, at twice the time."""
-    return BloscCodec(cname="lz4", clevel=5, shuffle=BloscShuffle.shuffle, typesize=dtype.itemsize)

@@ -18,8 +18,8 @@ from convis_xr.engine.memory import shown_bytes
 from convis_xr.engine.stream import DEPTH
 from convis_xr.errors import ContractError, explain
 
-#: bytes of computed input in a chunk; longer chunks are no faster, and leave the reader and the writer idle
-LARGEST_CHUNK = 2**25
+#: bytes of computed input in a chunk; longer chunks are no faster, take more memory, and longer to begin and to end
+LARGEST_CHUNK = 2**24
 #: bytes of one chunk of the store, uncompressed
 LEAST_STORED, MOST_STORED = 2**20, 2**23
 #: bytes that threads, caches and the allocator take beside what is counted
@@ -120,9 +120,9 @@ class Plan:
     @property
     def keep(self) -> tuple[int, int]:
         """From how many bytes of the whole process on freed memory is given back, and how much it may then grow."""
-        fixed = self.bytes.get("result", 0) + OVERHEAD
-        working = sum(self.bytes.values()) - fixed
-        return self.base + fixed + working // 4, working // 4
+        result = self.bytes.get("result", 0)
+        working = sum(self.bytes.values()) - result - OVERHEAD
+        return self.base + result + working // 4, working // 8
 
     def to_json(self) -> str:
         """As text; what belongs to this process (``base``, ``reached``) is left out."""

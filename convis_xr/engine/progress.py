@@ -1,12 +1,21 @@
-"""The progress bar of a run."""
+"""What a run tells while it works: its progress bar, and that kernels are being compiled."""
 
 from __future__ import annotations
 
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 from tqdm import tqdm
 
+from convis_xr.kernels.compiled import compiling
 from convis_xr.options import get_option
+
+#: is told at level INFO
+LOG = logging.getLogger("convis_xr.compiling")
+COMPILING = "convis_xr: compiling kernels for this machine (once, about 10 s)"
 
 
 class _Bar(tqdm):  # type: ignore[misc]
@@ -52,3 +61,34 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.close()
+
+
+@contextmanager
+def compiling_told(wanted: bool) -> Iterator[None]:
+    """Say once when kernels have to be compiled within the block: it takes a while, and happens before the bar moves.
+
+    It goes to the logger `LOG`. Where nobody has asked for that, it is shown where the progress bar would be.
+
+    Parameters
+    ----------
+    wanted : bool
+        False: only the logger is told.
+
+    Examples
+    --------
+    >>> with compiling_told(wanted=False):
+    ...     pass
+    """
+    told: list[str] = []
+
+    def tell(name: str) -> None:
+        if told:
+            return
+        told.append(name)
+        if LOG.isEnabledFor(logging.INFO) and LOG.hasHandlers():
+            LOG.info(COMPILING)
+        elif wanted and get_option("progress") and sys.stderr is not None and sys.stderr.isatty():
+            tqdm.write(COMPILING, file=sys.stderr)
+
+    with compiling(tell):
+        yield

@@ -18,7 +18,7 @@ from convis_xr.engine import store as stores
 from convis_xr.engine.lock import alone
 from convis_xr.engine.memory import Keeper, available_bytes, reached_bytes, resident_bytes
 from convis_xr.engine.plan import Plan, Workload, make_plan
-from convis_xr.engine.progress import Progress
+from convis_xr.engine.progress import Progress, compiling_told
 from convis_xr.engine.provenance import provenance
 from convis_xr.engine.rehearsal import Rehearsal, rehearse
 from convis_xr.engine.request import Request, resolve
@@ -143,7 +143,7 @@ def run(
     )  # fmt: skip
     if store is None and resume:
         raise ContractError(explain("resume", wanted="a store to go on with", got="none", cure='store="response.zarr"'))
-    with torch.no_grad():
+    with torch.no_grad(), compiling_told(progress):
         rehearsal = rehearse(request)
         made = _plan(request, rehearsal, chunk, memory, stored=store is not None)
         facts = provenance(request, rehearsal.names)
@@ -206,7 +206,7 @@ def plan(
         model, stimulus, outputs=outputs, start=start, stop=stop, device=device, dtype=dtype, initial=initial,
         state=state, seed=seed, repeats=repeats, cells=cells, region=region, nan=nan, sampling=sampling,
     )  # fmt: skip
-    with torch.no_grad():
+    with torch.no_grad(), compiling_told(progress):
         return _plan(request, rehearse(request), chunk, memory, stored=store is not None)
 
 

@@ -61,7 +61,7 @@ class Store:
     def write(self, made: Made) -> None:
         """Write a chunk, then move the mark."""
         for output in self.plan.outputs:
-            self._arrays[output.name][output.part(made.first, made.stop)] = made.arrays[output.name]
+            self._arrays[output.name].write(made.arrays[output.name], output.origin(made.first))
         events = {
             name: layout.append(self._tables[name], rows, self._mark.events.get(name, 0))
             for name, rows in made.tables.items()
@@ -194,13 +194,11 @@ def _check_same(folder: Path, mark: Checkpoint, facts: Mapping[str, Any], reques
 
 def _check_whole(folder: Path, made: Plan) -> None:
     """Zarr reads a chunk whose file is lost as zeros; a run writes every chunk, zeros too."""
-    arrays = layout.open_arrays(folder, made.outputs) | layout.open_columns(folder, made.tables)
-    for name, array in arrays.items():
-        lost = array.nchunks - array.nchunks_initialized
-        if lost:
-            got = f"{folder}, where {lost} chunks of {name!r} are lost"
-            cure = "another store=, and a run from the start"
-            raise ResumeError(explain("store", wanted="every chunk that was written", got=got, cure=cure))
+    columns = [name for table in made.tables for name, _ in table.columns]
+    for name, lost in layout.lost_chunks(folder, [output.name for output in made.outputs] + columns).items():
+        got = f"{folder}, where {lost} chunks of {name!r} are lost"
+        cure = "another store=, and a run from the start"
+        raise ResumeError(explain("store", wanted="every chunk that was written", got=got, cure=cure))
 
 
 def _check_disk(folder: Path, needed: int) -> None:

@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 #: blocks that are read ahead, and results that wait to be written
-DEPTH = 2
+DEPTH = 1
 
 Read = TypeVar("Read")
 Made = TypeVar("Made")

@@ -25,7 +25,7 @@ from convis_xr.scales import pixel_degrees, step_seconds
 from convis_xr.units import Quantity, parse_unit
 
 #: bytes of a block where the caller does not choose
-BLOCK_BYTES = 2**23
+BLOCK_BYTES = 2**22
 _ENGINES = {
     "convis_video": video.SUFFIXES,
     "convis_images": images.SUFFIXES,
@@ -76,7 +76,7 @@ def open_stimulus(
         Make levels linear in light first; the values are then relative luminance, float32 in 0..1. For cd/m^2 see
         `convis_xr.io.to_luminance`.
     chunk : int or quantity, optional
-        Samples, or time, in a block; by default about 8 MiB.
+        Samples, or time, in a block; by default about 4 MiB.
     variable : str, optional
         Which one, where a zarr or netCDF file has several.
     dims : tuple of str, optional

@@ -1,21 +1,57 @@
-"""The decorators of every compiled loop, so that all are compiled by the same rules.
+"""The decorators of every compiled loop, so that all are compiled by the same rules, and a way to hear of compiling.
 
 numba's cache on disk looks at the file that a loop stands in, not at the files of what the loop calls: a change there
-would go unnoticed, and old code would run. So the cache is stamped with the state of all kernels' files.
+would go unnoticed, and old code would run. So the cache is stamped with the state of all kernels' files. It lies in
+``__pycache__`` beside them, or in the user's own cache folder where that cannot be written to. Compiling needs no
+compiler on the machine: numba brings its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core import event
 
+_PACKAGE = __name__.partition(".")[0]
 _STAMP = tuple(
     (str(path), (found := path.stat()).st_mtime_ns, found.st_size)
     for path in sorted(Path(__file__).parent.rglob("*.py"))
 )
+
+
+@contextmanager
+def compiling(tell: Callable[[str], None]) -> Iterator[None]:
+    """Hear of every loop that is compiled within the block, by any thread; what is found on disk is not compiled.
+
+    Parameters
+    ----------
+    tell : callable
+        Is given the loop's full name before it is compiled. Parts that numba itself needs are passed over.
+
+    Examples
+    --------
+    >>> with compiling(print):
+    ...     pass  # a run that finds all of its kernels on disk
+    """
+    with event.install_listener("numba:compile", _Listener(tell)):
+        yield
+
+
+class _Listener(event.Listener):  # type: ignore[misc]
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+
+    def on_start(self, event: Any) -> None:
+        function = event.data["dispatcher"].py_func
+        if function.__module__.partition(".")[0] == _PACKAGE:
+            self._tell(f"{function.__module__}.{function.__qualname__}")
+
+    def on_end(self, event: Any) -> None:
+        """Nothing is to be told."""
 
 
 def _decorator(**options: Any) -> Callable[[Callable[..., Any]], Any]:

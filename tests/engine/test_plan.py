@@ -81,13 +81,13 @@ def test_chunks_of_the_store_are_neither_small_nor_large() -> None:
 
 
 def test_long_chunks_do_not_pay() -> None:
-    assert planned(workload(), 2**40).chunk == planned(workload(), 2**35).chunk == 832
+    assert planned(workload(), 2**40).chunk == planned(workload(), 2**35).chunk == 416
     assert "no faster" in planned(workload()).reasons["chunk"]
 
 
 def test_little_memory_makes_short_chunks() -> None:
     made = planned(workload(), 2**25)
-    assert made.chunk < 832
+    assert made.chunk < 416
     assert "what fits into 32 MiB" in made.reasons["chunk"]
 
 
