@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -39,6 +40,17 @@ class Speed:
         """Note a number that was computed of several times, such as a ratio."""
         facts = {"row": row, "by": by, "value": value, "unit": unit, "wanted": wanted}
         self._benchmark.extra_info.update(facts, threads=torch.get_num_threads())
+
+
+def fastest(functions: Sequence[Callable[[], object]], rounds: int) -> list[float]:
+    """Seconds of each, taken in turns."""
+    times: list[list[float]] = [[] for _ in functions]
+    for _ in range(rounds):
+        for function, taken in zip(functions, times, strict=True):
+            start = time.perf_counter()
+            function()
+            taken.append(time.perf_counter() - start)
+    return [min(taken) for taken in times]
 
 
 @pytest.fixture

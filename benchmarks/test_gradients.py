@@ -6,8 +6,7 @@ that of both. Less is better.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor
 
 import convis_xr as cx
-from benchmarks.conftest import Speed
+from benchmarks.conftest import Speed, fastest
 from convis_xr.kernels.gaussian import gaussian_blur
 from convis_xr.kernels.nonlinearity import ganglion_nonlinearity
 from convis_xr.kernels.recursion import gamma_low_pass, low_pass, partial_high_pass, rest
@@ -33,17 +32,6 @@ OPERATIONS: dict[str, tuple[Operation, tuple[float, float]]] = {
     "blur_7.5_px": (lambda x, state, sigma, _: gaussian_blur(x, sigma), (7.5, 0.0)),
     "nonlinearity": (lambda x, state, v0, slope: ganglion_nonlinearity(x, v0, 37.0, slope), (0.1, 100.0)),
 }
-
-
-def fastest(functions: Sequence[Callable[[], object]], rounds: int) -> list[float]:
-    """Seconds of each, taken in turns."""
-    times: list[list[float]] = [[] for _ in functions]
-    for _ in range(rounds):
-        for function, taken in zip(functions, times, strict=True):
-            start = time.perf_counter()
-            function()
-            taken.append(time.perf_counter() - start)
-    return [min(taken) for taken in times]
 
 
 def measure(

@@ -91,4 +91,5 @@ def _blur(frames, out, weights_y, first_y, weights_x, first_x, start, stop):  # 
                 upright[i, j] = turned_sums[j, i]
         combine(upright, first_y, weights_y, upright_sums, width)
         for i in range(height):
-            out[frame, i] = upright_sums[i, :width]
+            for j in range(width):  # assigning a slice would compile the text of an error message, for 1.6 s
+                out[frame, i, j] = upright_sums[i, j]
