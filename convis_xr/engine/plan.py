@@ -122,7 +122,7 @@ class Plan:
         """From how many bytes of the whole process on freed memory is given back, and how much it may then grow."""
         result = self.bytes.get("result", 0)
         working = sum(self.bytes.values()) - result - OVERHEAD
-        return self.base + result + working // 4, working // 8
+        return self.base + result + working // 8, working // 16
 
     def to_json(self) -> str:
         """As text; what belongs to this process (``base``, ``reached``) is left out."""

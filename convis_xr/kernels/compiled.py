@@ -2,14 +2,16 @@
 
 numba's cache on disk looks at the file that a loop stands in, not at the files of what the loop calls: a change there
 would go unnoticed, and old code would run. So the cache is stamped with the state of all kernels' files. It lies in
-``__pycache__`` beside them, or in the user's own cache folder where that cannot be written to. Compiling needs no
-compiler on the machine: numba brings its own.
+``__pycache__`` beside them, or in the user's own cache folder where that cannot be written to; where neither can,
+nothing is kept, with a warning. Compiling needs no compiler on the machine: numba brings its own.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +57,29 @@ class _Listener(event.Listener):  # type: ignore[misc]
 
 
 def _decorator(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    decorate = numba.njit(cache=True, nogil=True, error_model="numpy", **options)
+    decorate = numba.njit(nogil=True, error_model="numpy", **options)
 
     def compile_and_keep(function: Callable[..., Any]) -> Any:
         dispatcher = decorate(function)
-        dispatcher._cache._cache_file._source_stamp = _STAMP
+        try:
+            dispatcher.enable_caching()
+        except RuntimeError:  # numba finds no folder that can be written to
+            _warn_of_no_cache()
+        else:
+            dispatcher._cache._cache_file._source_stamp = _STAMP
         return dispatcher
 
     return compile_and_keep
+
+
+@cache
+def _warn_of_no_cache() -> None:
+    """Once in a process: what every run then pays, and the cure."""
+    message = (
+        "compiled kernels cannot be kept: neither the package's folder nor the user's cache folder can be written to, "
+        "so that every process compiles anew; set NUMBA_CACHE_DIR to a folder that can"
+    )
+    warnings.warn(message, stacklevel=2)
 
 
 #: Compiled once and kept on disk; runs without the interpreter lock; division by zero gives inf as in numpy.
