@@ -17,6 +17,7 @@ from torch import Tensor
 import convis_xr as cx
 from benchmarks.conftest import Speed
 from convis_xr.kernels.gaussian import gaussian_blur
+from convis_xr.kernels.lif import noisy_lif
 from convis_xr.kernels.nonlinearity import ganglion_nonlinearity
 from convis_xr.kernels.recursion import gamma_low_pass, low_pass, partial_high_pass, rest
 
@@ -76,6 +77,25 @@ def test_an_operation(speed: Speed, name: str, wanted: str) -> None:
 
     goal = 3 if name == "low_pass" else None
     measure(speed, f"gradients of {name}: {wanted}", lambda: operation(*operands), both, x.numel(), goal)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_spikes(speed: Speed, noise: float) -> None:
+    """The surrogate gradient by the current, of cells that fire at some 50 Hz; forward alone is without a trace."""
+    x = torch.rand(1, 1, STEPS, SIZE, SIZE) * 160
+    start, grad = torch.zeros(1, 1, SIZE, SIZE), torch.rand_like(x)
+
+    def fire(current: Tensor) -> Tensor:
+        return noisy_lif(
+            current, (start, start), g_leak=50.0, noise=noise, refractory_mean=0.003, refractory_sd=0.0, dt=DT,
+            key=(1, 2),
+        )[0]  # fmt: skip
+
+    def both() -> None:
+        leaf = x.detach().requires_grad_()
+        torch.autograd.grad(fire(leaf), [leaf], grad)
+
+    measure(speed, f"gradients of spikes, noise {noise:g}", lambda: fire(x), both, x.numel(), rounds=3)
 
 
 def cascade() -> cx.Layer:

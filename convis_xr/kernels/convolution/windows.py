@@ -1,7 +1,7 @@
 """Windows of time for autograd, at a cost that is linear in their lengths.
 
-The gradient of a slice is as long as what was sliced: of a movie cut into n windows, n movies of zeros. Here all windows
-are one node, whose gradient is added up in one movie. They can be followed any number of times.
+The gradient of a slice is as long as what was sliced: of a movie cut into n windows, n movies of zeros. Here all of
+them are one node, whose gradient is added up in one movie. They can be followed any number of times.
 """
 
 from __future__ import annotations
