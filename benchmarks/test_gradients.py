@@ -147,10 +147,11 @@ def test_a_step_of_a_fit(speed: Speed, name: str) -> None:
     measure(speed, f"step of a fit: {name}", forward, step, 500 * SIZE * SIZE, 4, rounds=3)
 
 
-def test_a_step_of_a_fit_is_linear_in_the_length_of_the_chunk(speed: Speed) -> None:
-    (_, short), (_, long) = (fitting(cascade(), steps) for steps in (250, 1000))
+@pytest.mark.parametrize("name", MODELS)
+def test_a_step_of_a_fit_is_linear_in_the_length_of_the_chunk(speed: Speed, name: str) -> None:
+    (_, short), (_, long) = (fitting(MODELS[name](), steps) for steps in (250, 1000))
     fastest((short, long), 1)
     times = fastest((short, long), 3)
-    row = "step of a fit: 1000 steps / 250 steps"
+    row = f"step of a fit: {name}, 1000 steps / 250 steps"
     speed(row, short, 250 * SIZE * SIZE, rounds=2)
     speed.note(row, times[1] / times[0], unit="x", wanted=4)
