@@ -19,7 +19,7 @@ MODELS: dict[str, Callable[[], cx.Layer]] = {
 STEPS = 70
 
 
-def gradients(name: str, route: str, cuts: tuple[int, ...]) -> dict[str, torch.Tensor]:
+def gradients(name: str, route: dispatch.Route, cuts: tuple[int, ...]) -> dict[str, torch.Tensor]:
     """Of the film, and of every parameter, for a loss of all outputs; the state goes from chunk to chunk."""
     model = MODELS[name]()
     generator = torch.Generator().manual_seed(0)
