@@ -16,6 +16,7 @@ from torch import Tensor
 import convis_xr as cx
 from benchmarks.conftest import Speed, fastest
 from convis_xr.kernels.gaussian import gaussian_blur
+from convis_xr.kernels.lif import noisy_lif
 from convis_xr.kernels.nonlinearity import ganglion_nonlinearity
 from convis_xr.kernels.recursion import gamma_low_pass, low_pass, partial_high_pass, rest
 
@@ -64,6 +65,25 @@ def test_an_operation(speed: Speed, name: str, wanted: str) -> None:
 
     goal = 3 if name == "low_pass" else None
     measure(speed, f"gradients of {name}: {wanted}", lambda: operation(*operands), both, x.numel(), goal)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_spikes(speed: Speed, noise: float) -> None:
+    """The surrogate gradient by the current, of cells that fire at some 50 Hz; forward alone is without a trace."""
+    x = torch.rand(1, 1, STEPS, SIZE, SIZE) * 160
+    start, grad = torch.zeros(1, 1, SIZE, SIZE), torch.rand_like(x)
+
+    def fire(current: Tensor) -> Tensor:
+        return noisy_lif(
+            current, (start, start), g_leak=50.0, noise=noise, refractory_mean=0.003, refractory_sd=0.0, dt=DT,
+            key=(1, 2),
+        )[0]  # fmt: skip
+
+    def both() -> None:
+        leaf = x.detach().requires_grad_()
+        torch.autograd.grad(fire(leaf), [leaf], grad)
+
+    measure(speed, f"gradients of spikes, noise {noise:g}", lambda: fire(x), both, x.numel(), rounds=3)
 
 
 def cascade() -> cx.Layer:
@@ -115,10 +135,11 @@ def test_a_step_of_a_fit(speed: Speed, name: str) -> None:
     measure(speed, f"step of a fit: {name}", forward, step, 500 * SIZE * SIZE, 4, rounds=3)
 
 
-def test_a_step_of_a_fit_is_linear_in_the_length_of_the_chunk(speed: Speed) -> None:
-    (_, short), (_, long) = (fitting(cascade(), steps) for steps in (250, 1000))
+@pytest.mark.parametrize("name", MODELS)
+def test_a_step_of_a_fit_is_linear_in_the_length_of_the_chunk(speed: Speed, name: str) -> None:
+    (_, short), (_, long) = (fitting(MODELS[name](), steps) for steps in (250, 1000))
     fastest((short, long), 1)
     times = fastest((short, long), 3)
-    row = "step of a fit: 1000 steps / 250 steps"
+    row = f"step of a fit: {name}, 1000 steps / 250 steps"
     speed(row, short, 250 * SIZE * SIZE, rounds=2)
     speed.note(row, times[1] / times[0], unit="x", wanted=4)

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import conv2d, conv3d
 
 from .padding import replicate_edges
+from .windows import overlapping, windows
 
 # Steps in a block of time: more waste work on the matrix's zeros, fewer keep the processor waiting.
 _BLOCK = 128
@@ -35,9 +36,9 @@ def _convolve_time(past: Tensor, weight: Tensor) -> Tensor:
     columns = (rows[:, None] + torch.arange(lag, device=weight.device)).expand(*weight.shape[:2], -1, -1)
     band = band.scatter(3, columns, weight.flip(2).unsqueeze(2).expand(-1, -1, block, -1))
     pieces = []
-    for start in range(0, steps, block):
-        rows_wanted = min(block, steps - start)
-        seen = past[:, :, start : start + rows_wanted + lag - 1].flatten(3)
+    spans = overlapping(steps, block, lag)
+    for (start, stop), window in zip(spans, windows(past, spans), strict=True):
+        seen, rows_wanted = window.flatten(3), stop - start - lag + 1
         matrix = band[:, :, :rows_wanted, : rows_wanted + lag - 1]
         products = [torch.matmul(matrix[:, i], seen[:, None, i]) for i in range(weight.shape[1])]
         pieces.append(sum(products[1:], start=products[0]))

@@ -11,6 +11,7 @@ from scipy.fft import next_fast_len
 from torch import Tensor
 
 from .padding import replicate_edges
+from .windows import overlapping, windows
 
 # Samples of a kernel in time alone that are transformed at once.
 _SAMPLES = 2**21
@@ -41,9 +42,9 @@ def _convolve(past: Tensor, weight: Tensor) -> Tensor:
     spectrum = torch.fft.rfftn(weight, s=lengths, dim=axes)
     valid = (..., slice(height - 1, sizes[1]), slice(width - 1, sizes[2]))
     pieces = []
-    for start in range(0, steps, block):
-        stop = min(start + block, steps)
-        seen = torch.fft.rfftn(replicate_edges(past[:, :, start : stop + lag - 1], height, width), s=lengths, dim=axes)
+    spans = overlapping(steps, block, lag)
+    for (start, stop), window in zip(spans, windows(past, spans), strict=True):
+        seen = torch.fft.rfftn(replicate_edges(window, height, width), s=lengths, dim=axes)
         product = sum(seen[:, None, i] * spectrum[:, i] for i in range(weight.shape[1]))
-        pieces.append(torch.fft.irfftn(product, s=lengths, dim=axes)[:, :, lag - 1 : lag - 1 + stop - start][valid])
+        pieces.append(torch.fft.irfftn(product, s=lengths, dim=axes)[:, :, lag - 1 : stop - start][valid])
     return torch.cat(pieces, dim=2)

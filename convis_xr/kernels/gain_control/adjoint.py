@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..gaussian.banded import spread
 from ..gaussian.weights import gaussian_radius, gaussian_slopes, gaussian_weights
-from ..memory import empty_like
+from ..memory import copied, empty_like, zeros_like
 from ..recursion.rate import rate_of
 from ..scalars import number
 from ..threads import parallel
@@ -25,6 +25,9 @@ from .parameters import GainControl
 #: ``1/z - 1/(exp(z) - 1)`` near 0, and up to where these terms are as good as the dtype.
 _SERIES = (1 / 2, -1 / 12, 1 / 720, -1 / 30240, 1 / 1209600)
 _NEAR = {torch.float32: 1.0, torch.float64: 0.04}
+
+#: Steps that are kept for the gradients of the widths: these follow one block behind, beside the way back.
+_BLOCK = 32
 
 
 def gain_control(
@@ -55,47 +58,71 @@ class _GainControl(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         needed = ctx.needs_input_grad[1:]
         grad_x, states, sums = _back(ctx, needed, *grads)
-        scalars = _of_parameters(sums, ctx.numbers)
+        scalars = _of_parameters(*sums, ctx.numbers)
         made = (grad_x, *states, *(torch.tensor(value, dtype=torch.float64) for value in scalars))
         return None, *(grad if wanted else None for grad, wanted in zip(made, needed, strict=True))
 
 
-def _back(ctx: Any, needed: tuple[bool, ...], *grads: Tensor | None) -> tuple[Tensor, tuple[Tensor, Tensor], Any]:
+def _back(
+    ctx: Any, needed: tuple[bool, ...], *grads: Tensor | None
+) -> tuple[Tensor, tuple[Tensor, Tensor], tuple[Any, Any]]:
     """Return the gradients of the input and of the state, and the sums that those of the parameters are made of."""
     x, vs, adaptations, v, a = ctx.saved_tensors
-    _, _, sigma_y, sigma_x, _, gain = ctx.numbers
-    widths = gain > 0 and (needed[5] or needed[6])
-    wanted = backward.Wanted(needed[0], any(needed[3:]), gain > 0 or needed[8], widths)
+    gain = ctx.numbers[-1]
+    wanted = backward.Wanted(needed[0], any(needed[3:]), gain > 0 or needed[8])
     grad_x = empty_like(vs if needed[0] else vs[:, :, :0])
-    grad_vs = torch.zeros_like(vs) if grads[0] is None else grads[0]
+    grad_vs = zeros_like(vs) if grads[0] is None else grads[0]
     grad_as = vs[:, :, :0] if grads[1] is None else grads[1]
-    by_v, by_a = (
-        torch.zeros_like(v, memory_format=torch.contiguous_format)
-        if grad is None
-        else grad.clone(memory_format=torch.contiguous_format)
-        for grad in grads[2:]
-    )
-    flat = by_v.flatten(2), by_a.flatten(2)
+    by_v, by_a = (zeros_like(v) if grad is None else copied(grad) for grad in grads[2:])
     movies = [
         part.detach().contiguous().flatten(0, 1).numpy()
-        for part in (vs if x is None else x, vs, adaptations, v, a, grad_vs, grad_as, grad_x, *flat)
+        for part in (vs if x is None else x, vs, adaptations, v, a, grad_vs, grad_as, grad_x)
     ]
-    dtype = movies[0].dtype
-    blur = _blur_of(sigma_y, sigma_x, v.shape[-2], dtype)
-    sums = parallel(
-        lambda unit: backward.back(
-            backward.Run(*(part[unit] for part in movies[:5])), *(part[unit] for part in movies[5:]), *blur,
-            _constants(ctx.numbers, ctx.dt, vs.dtype), wanted,
-        ),
-        range(len(movies[0])),
-    )  # fmt: skip
-    return grad_x, (by_v, by_a), np.sum([part.sum(1) for part in sums], 0) if sums else np.zeros(6)
+    states = [part.flatten(2).flatten(0, 1).numpy() for part in (by_v, by_a)]
+    c = _constants(ctx.numbers, ctx.dt, vs.dtype)
+    widths = gain > 0 and (needed[5] or needed[6])
+    return grad_x, (by_v, by_a), _sweep(movies, states, ctx.numbers[2:4], c, wanted, widths)
 
 
-def _of_parameters(sums: Any, numbers: tuple[float, ...]) -> tuple[float, ...]:
+def _sweep(
+    movies: list[Any], states: list[Any], sigmas: tuple[float, float], c: Any, wanted: Any, widths: bool
+) -> tuple[Any, Any]:
+    """Go back through all movies, and behind that, where the widths are wanted, do their part by other threads."""
+    units, steps, height, width = movies[1].shape
+    dtype = movies[1].dtype
+    blur, slopes, blur_of_v = _blur_of(*sigmas, height, dtype)
+    block = _BLOCK if widths else max(steps, 1)
+    room = (block if widths else 1, height, width, len(blur.beyond), dtype)
+    kept = [[backward.kept(*room) for _ in range(2 if widths else 1)] for _ in range(units)]
+
+    def back(unit: int, start: int) -> Any:
+        x, vs, adaptations, v, a, *grads = (movie[unit] for movie in movies)
+        here = slice(start, start + block)
+        before = (vs[start - 1], adaptations[start - 1]) if start else (v, a)
+        run = backward.Run(x[here], vs[here], adaptations[here], *before)
+        return backward.back(
+            run, *(grad[here] for grad in grads), *(state[unit] for state in states),
+            kept[unit][start // block % len(kept[unit])], blur, c, wanted,
+        ).sum(1)  # fmt: skip
+
+    def widen(unit: int, start: int) -> Any:
+        vs = movies[1][unit, start : start + block]
+        return backward.widths(vs, kept[unit][start // block % 2], slopes, blur_of_v).sum(1)
+
+    sums, by_widths = np.zeros(4), np.zeros(2)
+    behind: list[tuple[Any, int, int]] = []
+    for start in reversed(range(-block if widths else 0, steps, block)):
+        pieces = [(back, unit, start) for unit in range(units) if start >= 0]
+        found = parallel(lambda piece: piece[0](*piece[1:]), pieces + behind)
+        sums, by_widths = sum(found[: len(pieces)], sums), sum(found[len(pieces) :], by_widths)
+        behind = [(widen, unit, start) for _, unit, start in pieces] if widths else []
+    return sums, by_widths
+
+
+def _of_parameters(sums: Any, widths: Any, numbers: tuple[float, ...]) -> tuple[float, ...]:
     """Return the gradients of amplification, leak, widths along y and x, rate and gain."""
     _, _, _, _, rate, gain = numbers
-    width_y, width_x = (rate * gain * sums[i] for i in (backward.WIDTH_Y, backward.WIDTH_X))
+    width_y, width_x = (rate * gain * widths[i] for i in (backward.WIDTH_Y, backward.WIDTH_X))
     by_rate = gain * sums[backward.DRIVE] - sums[backward.DECAY]
     return (
         sums[backward.AMPLIFICATION], sums[backward.LEAK], width_y, width_x, by_rate, rate * sums[backward.DRIVE],

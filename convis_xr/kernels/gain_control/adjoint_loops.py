@@ -36,7 +36,6 @@ class Wanted(NamedTuple):
     x: bool
     parameters: bool
     blur: bool
-    widths: bool
 
 
 class Run(NamedTuple):
@@ -61,38 +60,56 @@ class Blur(NamedTuple):
     beyond: Any
 
 
-#: Places in the sums: of ``f v I``, ``v s``, ``V^2 B'w``, ``a w``, and ``w`` on the blurred V^2 by the two widths.
-AMPLIFICATION, LEAK, DRIVE, DECAY, WIDTH_Y, WIDTH_X = range(6)
+class Kept(NamedTuple):
+    """What is kept of steps for the gradients of the widths, or else of one at a time: ``w``, and it blurred along x.
+
+    (time, y, x) with margins of 0 as wide as the blur reaches, and (time, y, x) of whole vectors.
+    """
+
+    wide: Any
+    along_x: Any
+
+
+def kept(steps: int, height: int, width: int, beyond: int, dtype: Any) -> Kept:
+    """Return room for so many steps; an odd number of vectors in a row keeps rows apart in the cache."""
+    lanes = VECTOR_BYTES // dtype.itemsize
+    pitch = (-(-width // lanes) | 1) * lanes
+    return Kept(np.zeros((steps, height, pitch + 2 * beyond), dtype), np.zeros((steps, height, pitch), dtype))
+
+
+#: Places in the sums: of ``f v I``, ``v s``, ``V^2 B'w``, ``a w``.
+AMPLIFICATION, LEAK, DRIVE, DECAY = range(4)
+
+#: Places in those of `widths`: of ``w`` on the blurred V^2 by the two widths.
+WIDTH_Y, WIDTH_X = range(2)
 
 _BLOCK = 512
 
 
 @compiled
-def back(run, grad_vs, grad_as, grad_x, by_v, by_a, blur, slopes, blur_of_v, c, wanted):  # type: ignore[no-untyped-def]
+def back(run, grad_vs, grad_as, grad_x, by_v, by_a, kept, blur, c, wanted):  # type: ignore[no-untyped-def]
     """Go back through a movie: turn ``by_v``, ``by_a`` (pixel,), the gradients of the last V and a, into the first's.
 
     ``grad_vs`` and ``grad_as`` (time, y, x) are the gradients of the outputs, the latter empty where there is none;
-    ``grad_x`` is written where it is wanted. ``blur`` is the transposed one, ``slopes`` are its derivatives by the
-    widths, ``blur_of_v`` is the one of the movie along y. Returns the sums over time and space.
+    ``grad_x`` is written where it is wanted, and so is ``kept``. ``blur`` is the transposed one. Returns the sums over
+    time, which are to be added up.
     """
     height, width = run.v.shape
-    lanes = VECTOR_BYTES // by_v.itemsize
-    pitch, beyond = (-(-width // lanes) | 1) * lanes, len(blur.beyond)
-    wide, room = np.zeros((height, pitch + 2 * beyond), by_v.dtype), np.zeros((5, height, pitch), by_v.dtype)
+    beyond, blurred = len(blur.beyond), np.zeros_like(kept.along_x[0])
     drive, rows = np.zeros(by_v.size, by_v.dtype), np.zeros((2, _BLOCK), by_v.dtype)
-    tallies, sums = np.zeros((6, max(_BLOCK, width)), by_v.dtype), np.zeros((6, max(_BLOCK, width)))
+    tallies, sums = np.zeros((4, _BLOCK), by_v.dtype), np.zeros((4, _BLOCK))
     for k in range(len(grad_vs) - 1, -1, -1):
         if len(grad_as):
             _add(grad_as[k].reshape(by_a.size), by_a)
         if wanted.blur:
+            here = min(k, len(kept.wide) - 1)
+            wide, along_x = kept.wide[here], kept.along_x[here]
             for i in range(height):
                 _copy(by_a[i * width : (i + 1) * width], wide[i, beyond : beyond + width])
-            _along_x(wide, room[0], blur, width)
-            combine(room[0], blur.first_y, blur.along_y, room[1], width)
+            _along_x(wide, along_x, blur, width)
+            combine(along_x, blur.first_y, blur.along_y, blurred, width)
             for i in range(height):
-                _copy(room[1, i, :width], drive[i * width : (i + 1) * width])
-        if wanted.widths:
-            _widths(wide, run.vs[k], room, blur, slopes, blur_of_v, tallies)
+                _copy(blurred[i, :width], drive[i * width : (i + 1) * width])
         _frame(k, run, grad_vs[k].reshape(by_v.size), drive, by_v, by_a, grad_x, rows, tallies, c, wanted)
         if wanted.parameters:
             _collect(tallies, sums)
@@ -136,18 +153,28 @@ def _along_x(wide, out, blur, width):  # type: ignore[no-untyped-def]
 
 
 @compiled
-def _widths(wide, v, room, blur, slopes, blur_of_v, tallies):  # type: ignore[no-untyped-def]
-    """Add what the widths of the blur do to ``w`` on the blurred V^2; ``room[0]`` is ``w``, blurred along x."""
-    height, width = v.shape
-    combine(room[0], blur.first_y, slopes.along_y, room[2], width)
-    for i in range(height):
-        for j in range(width):
-            room[3, i, j] = v[i, j] * v[i, j]
-        _add_product(room[2, i, :width], room[3, i, :width], tallies[WIDTH_Y])
-    combine(room[3], blur_of_v.first_y, blur_of_v.along_y, room[4], width)
-    _along_x(wide, room[2], slopes, width)
-    for i in range(height):
-        _add_product(room[2, i, :width], room[4, i, :width], tallies[WIDTH_X])
+def widths(vs, kept, slopes, blur_of_v):  # type: ignore[no-untyped-def]
+    """Return the sums over time of what the widths of the blur do to ``w`` on the blurred V^2, to be added up.
+
+    ``slopes`` are the derivatives of the transposed blur, ``blur_of_v`` is the one of the movie along y.
+    """
+    height, width = vs.shape[1:]
+    room = np.zeros((3, *kept.along_x.shape[1:]), vs.dtype)
+    square, made, other = room[0], room[1], room[2]
+    tallies, sums = np.zeros((2, width), vs.dtype), np.zeros((2, width))
+    for k in range(len(vs)):
+        for i in range(height):
+            for j in range(width):
+                square[i, j] = vs[k, i, j] * vs[k, i, j]
+        combine(kept.along_x[k], slopes.first_y, slopes.along_y, made, width)
+        for i in range(height):
+            _add_product(made[i, :width], square[i, :width], tallies[WIDTH_Y])
+        combine(square, blur_of_v.first_y, blur_of_v.along_y, other, width)
+        _along_x(kept.wide[k], made, slopes, width)
+        for i in range(height):
+            _add_product(made[i, :width], other[i, :width], tallies[WIDTH_X])
+        _collect(tallies, sums)
+    return sums
 
 
 @compiled_inline

@@ -12,12 +12,13 @@ from torch import Tensor
 
 from .. import philox
 from ..dispatch import choose, gradient_wanted
+from ..memory import empty_like
 from ..philox.counters import CELLS, Key, words_of
 from ..scalars import Scalar, number
 from ..surrogates import checked
 from . import reference, steps
 from .membrane import FINEST, MANY, MOST, NOISE, START, Events, Membrane, Source, overflow
-from .surrogate import NAMES, spikes
+from .surrogate import NAMES, Trace, record_by, spikes
 
 __all__ = ["Events", "cells_of", "noisy_lif", "noisy_lif_times", "random_potential"]
 
@@ -184,19 +185,25 @@ def _followed(
 ) -> tuple[Tensor, tuple[Tensor, Tensor], Events]:
     """Fire so that autograd can go back through it."""
     events: list[Events] = []
+    found = events if recording else None
     route = choose("noisy_lif", current.detach())
 
     def fire(drive: Tensor, v: Tensor, left: Tensor, now: Source) -> tuple[Tensor, Tensor, Tensor]:
         if route == "reference":
-            counts, (v, left), found = _reference(drive, v, left, cells, membrane, now)
-            events.append(found)
+            counts, (v, left), fired = _reference(drive, v, left, cells, membrane, now)
+            events.append(fired)
             return counts, v, left
-        made: tuple[Tensor, Tensor, Tensor] = _module(route).noisy_lif(
-            drive, v, left, cells, membrane, now, events if recording else None
-        )
-        return made
+        return steps.noisy_lif(drive, v, left, cells, membrane, now, found)
 
-    counts, state = spikes(current, state, cells, membrane, source, fire)
+    def record(drive: Tensor, v: Tensor, left: Tensor) -> Trace:
+        from . import loops  # numba is loaded when first used
+
+        trace = empty_like(drive), empty_like(drive)
+        counts, v, left = loops.noisy_lif(drive, v, left, cells, membrane, source, found, trace)
+        return Trace(torch.from_numpy(counts.numpy().astype(trace[0].numpy().dtype)), *trace, v, left)
+
+    by = record if route == "compiled" else record_by(fire, cells, membrane, source)
+    counts, state = spikes(current, state, membrane, by)
     return counts, state, _in_order(events, current.device)
 
 

@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..compiled import compiled, compiled_inline
+from ..exponential import expm1
 from ..memory import copied
 from ..philox.counters import BLOCKS, MASK, TILE
 from ..philox.loops import tiles_of_normals
 from ..threads import parallel, split
 from .candidates import chances, first_span, first_spike, pack, pick, room_for, settle, spike_of
 from .membrane import CERTAIN, MOST, Events, Membrane, Source, overflow, span_of
-from .spans import follow
+from .spans import follow, move
 
 _U = np.uint32
 _LONGEST = TILE * MOST  # spikes that a tile can fire in a step
@@ -51,8 +52,12 @@ def noisy_lif(
     membrane: Membrane,
     source: Source,
     events: list[Events] | None = None,
+    trace: tuple[Tensor, Tensor] | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Compute what ``reference.noisy_lif`` defines, for a current (batch, channel, time, y, x)."""
+    """Compute what ``reference.noisy_lif`` defines, for a current (batch, channel, time, y, x).
+
+    ``trace``, two tensors as ``current``, takes what `surrogate.Trace` keeps of the membranes.
+    """
     drive = current.contiguous().flatten(3).flatten(0, 1).numpy()
     potential, refractory = copied(potential), copied(refractory)
     v, left = (t.flatten(2).flatten(0, 1).numpy() for t in (potential, refractory))
@@ -60,11 +65,15 @@ def noisy_lif(
     tiles = tiles_of(cells)
     step, key = step_of(membrane, drive.dtype), tuple(map(_U, source.key))
     where = (np.int64(source.step), _U(source.repeat), *key, events is not None)
+    reached, gains = (part.flatten(3).flatten(0, 1).numpy() for part in trace or (current[:, :, :0],) * 2)
     # For no sample, as when arguments are checked, nothing is compiled.
     pieces = split(len(tiles) if drive.shape[1] else 0, torch.get_num_threads())
     most = GROUP if events is None else 1
     ends = parallel(
-        lambda piece: _run(drive, counts, v, left, runs_of(tiles[slice(*piece)], most), step, membrane, *where), pieces
+        lambda piece: _run(
+            drive, counts, v, left, runs_of(tiles[slice(*piece)], most), step, membrane, *where, reached, gains
+        ),
+        pieces,
     )
     check([end for end, _, _ in ends], cells, membrane, source)
     if events is not None:
@@ -118,22 +127,47 @@ def runs_of(tiles: NDArray[np.int64], most: int = GROUP) -> NDArray[np.int64]:
 
 
 @compiled
-def _run(current, counts, v, left, runs, step, membrane, first, repeat, k0, k1, recording):  # type: ignore[no-untyped-def]
-    scratch, log = room(v), log_of(_LONGEST if recording else 0)
+def _run(current, counts, v, left, runs, step, membrane, first, repeat, k0, k1, recording, reached, gains):  # type: ignore[no-untyped-def]
+    scratch, log, tracing = room(v), log_of(_LONGEST if recording else 0), reached.shape[1] > 0
     for run in runs:
         unit, start, stop = run[1], run[2], run[2] + run[3]
         for k in range(current.shape[1]):
             if recording:
                 log = _with_room(log)
-            drive = current[unit, k, start:stop]
+            drive, count = current[unit, k, start:stop], counts[unit, k, start:stop]
+            if tracing:
+                for i in range(start, stop):
+                    gains[unit, k, i] = left[unit, i]
             failed = fire(
-                drive, counts[unit, k, start:stop], v[unit, start:stop], left[unit, start:stop],
+                drive, count, v[unit, start:stop], left[unit, start:stop],
                 run, step, membrane, first + k, repeat, k0, k1, scratch, log,
             )  # fmt: skip
             if failed >= 0:
                 return (unit, k, start + failed, np.float64(drive[failed])), log[0][:0], log[1][:0]
+            if tracing:
+                there = reached[unit, k, start:stop], gains[unit, k, start:stop]
+                _trace(drive, count, v[unit, start:stop], run[0] % TILE, scratch, step, membrane, *there)
     spikes, at, n = log
     return (-1, -1, -1, 0.0), spikes[: n[0]], at[: n[0]]
+
+
+@compiled
+def _trace(drive, counts, v, head, scratch, step, membrane, reached, gains):  # type: ignore[no-untyped-def]
+    """Note where membranes would be without a threshold, and turn ``gains``, what was left of silences, into gains."""
+    zero, before, normals = v.dtype.type(0), scratch[1], scratch[0].reshape(scratch[0].size)
+    for i in range(len(v)):
+        rest = gains[i]
+        gain = step.gain if rest <= zero else zero
+        reached[i] = v[i]
+        if counts[i] > 0 or zero < rest < step.dt:
+            h = membrane.dt - max(np.float64(rest), 0.0)
+            lost = -expm1(-membrane.g_leak * h)
+            if rest > zero:
+                gain = v.dtype.type(lost / membrane.g_leak if membrane.g_leak > 0.0 else h)
+            if counts[i] > 0:
+                start = 0.0 if rest > zero else np.float64(before[i]) * (1.0 - lost)
+                reached[i] = start + move(np.float64(drive[i]), np.float64(normals[head + i]), h, membrane)
+        gains[i] = gain
 
 
 @compiled

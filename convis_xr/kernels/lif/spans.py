@@ -29,7 +29,7 @@ def follow(h, drive, cell, membrane, draw, times, like):  # type: ignore[no-unty
         n = 0.0
         if membrane.noise > 0.0:
             n = np.float64(normal_of_cell(cell, low, _U(word | _U(NOISE << 28)), repeat, k0, k1, like))
-        end = _move(drive, n, h, membrane)
+        end = move(drive, n, h, membrane)
         if end < 1.0:
             if not crossed(0.0, end, h, cell, membrane, count, draw):
                 return count, end, 0.0
@@ -52,7 +52,7 @@ def follow(h, drive, cell, membrane, draw, times, like):  # type: ignore[no-unty
 
 
 @compiled_inline
-def _move(drive, n, h, membrane):  # type: ignore[no-untyped-def]
+def move(drive, n, h, membrane):  # type: ignore[no-untyped-def]
     """Return where a membrane is that started at 0."""
     lost = -expm1(-membrane.g_leak * h)
     gain = lost / membrane.g_leak if membrane.g_leak > 0.0 else h

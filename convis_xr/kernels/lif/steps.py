@@ -26,8 +26,8 @@ def noisy_lif(
     """Compute what ``reference.noisy_lif`` defines, for a current (batch, channel, time, y, x)."""
     counts = torch.zeros(current.shape, dtype=torch.uint8, device=current.device)
     v, left, cell = potential.flatten(), refractory.flatten(), cells.flatten()
-    for k in range(current.shape[2]):
-        step = _Step(current[:, :, k].flatten(), cell, membrane, source, source.step + k)
+    for k, drive in enumerate(current.unbind(2)):
+        step = _Step(drive.flatten(), cell, membrane, source, source.step + k)
         count, v, left, failed = step.take(v, left)
         if failed.numel():
             i = int(failed[0])

@@ -10,13 +10,13 @@ the step of a spike that cut is where the step ends; in the step in which a sile
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from .. import philox
-from ..memory import empty_like
+from ..memory import copied, empty_like
 from .membrane import NOISE, Membrane, Source, span_of
 
 #: Steepness, in units of the threshold: the 1/mV of Zenke & Ganguli, whose membrane rests 10 mV below threshold.
@@ -30,10 +30,26 @@ State = tuple[Tensor, Tensor]
 Fire = Callable[[Tensor, Tensor, Tensor, Source], tuple[Tensor, Tensor, Tensor]]
 
 
-def spikes(
-    current: Tensor, state: State, cells: Tensor, membrane: Membrane, source: Source, fire: Fire
-) -> tuple[Tensor, State]:
-    """Fire step by step, so that autograd can go back.
+class Trace(NamedTuple):
+    """What the way back needs, each as the current, and the state at the end.
+
+    ``reached`` is where membranes would be at the end of a step without a threshold, ``gains`` how far a current of
+    1 Hz takes them in it [s]: 0 where a cell is silent all the time.
+    """
+
+    counts: Tensor
+    reached: Tensor
+    gains: Tensor
+    potential: Tensor
+    refractory: Tensor
+
+
+#: fires through a chunk: from current, membrane and silence
+Record = Callable[[Tensor, Tensor, Tensor], Trace]
+
+
+def spikes(current: Tensor, state: State, membrane: Membrane, record: Record) -> tuple[Tensor, State]:
+    """Fire so that autograd can go back.
 
     Parameters
     ----------
@@ -41,50 +57,61 @@ def spikes(
         Input.
     state : tuple of two Tensor (batch, channel, y, x), dimensionless and s
         Membrane, and what is left of the refractory period, which has no gradient.
-    cells : Tensor (batch, channel, y, x), int64
-        Index of each cell in the full frame.
-    membrane, source
-        Parameters, of which none has a gradient here, and which draws are used.
-    fire : callable
-        Takes one step.
+    membrane : Membrane
+        Parameters, of which none has a gradient here.
+    record : callable
+        Fires, and notes what is needed.
 
     Returns
     -------
     counts : Tensor, as current
-        Whole numbers, those that `fire` gave.
+        Whole numbers, those that `record` gave.
     state : tuple of two Tensor
         What the next chunk starts from.
     """
-    counts, potential, refractory = _SuperSpike.apply(current, *state, cells, membrane, source, fire)
+    counts, potential, refractory = _SuperSpike.apply(current, *state, membrane, record)
     return counts, (potential, refractory)
+
+
+def record_by(fire: Fire, cells: Tensor, membrane: Membrane, source: Source) -> Record:
+    """Record with a version that knows nothing of traces, one step after the other.
+
+    Parameters
+    ----------
+    fire : callable
+        Takes one step.
+    cells : Tensor (batch, channel, y, x), int64
+        Index of each cell in the full frame.
+    membrane, source
+        Parameters, and which draws are used.
+    """
+
+    def record(current: Tensor, v: Tensor, left: Tensor) -> Trace:
+        counts, reached, silence = (empty_like(current) for _ in range(3))
+        start = v
+        for k, drive in enumerate(current.split(1, 2)):
+            silence[:, :, k] = left
+            count, v, left = fire(drive, v, left, source._replace(step=source.step + k))
+            counts[:, :, k], reached[:, :, k] = count.squeeze(2), v
+        _go_on(reached, counts, current, silence, start, cells, membrane, source)
+        return Trace(counts, reached, _gains(silence, membrane), v, left)
+
+    return record
 
 
 class _SuperSpike(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any,
-        current: Tensor,
-        v: Tensor,
-        left: Tensor,
-        cells: Tensor,
-        membrane: Membrane,
-        source: Source,
-        fire: Fire,
+        ctx: Any, current: Tensor, v: Tensor, left: Tensor, membrane: Membrane, record: Record
     ) -> tuple[Tensor, Tensor, Tensor]:
-        counts, reached, silence = (empty_like(current) for _ in range(3))
-        start = v
-        for k in range(current.shape[2]):
-            silence[:, :, k] = left
-            now = source._replace(step=source.step + k)
-            count, v, left = fire(current[:, :, k : k + 1], v, left, now)
-            counts[:, :, k], reached[:, :, k] = count.squeeze(2), v
-        _go_on(reached, counts, current, silence, start, cells, membrane, source)
+        trace = record(current, v, left)
         ctx.membrane = membrane
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(counts, reached, _gains(silence, membrane))
-        v, left = v.clone(), left.clone()  # without a step they are the inputs themselves
+        ctx.save_for_backward(trace.counts, trace.reached, trace.gains)
+        # Without a step they may be the inputs themselves.
+        v, left = copied(trace.potential), copied(trace.refractory)
         ctx.mark_non_differentiable(left)
-        return counts, v, left
+        return trace.counts, v, left
 
     @staticmethod
     @torch.autograd.function.once_differentiable
@@ -95,7 +122,7 @@ class _SuperSpike(torch.autograd.Function):
             by_v = torch.zeros((*counts.shape[:2], *counts.shape[3:]), dtype=counts.dtype, device=counts.device)
         back = _back_compiled if counts.device.type == "cpu" else back_in_torch
         by_current, by_v = back(by_counts, by_v, counts, reached, gains, ctx.membrane)
-        return by_current, by_v, None, None, None, None, None
+        return by_current, by_v, None, None, None
 
 
 def _gains(silence: Tensor, membrane: Membrane) -> Tensor:

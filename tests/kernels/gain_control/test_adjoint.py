@@ -73,6 +73,16 @@ def test_gradients_are_those_of_torch(change, begun):
         same(name, one, other)
 
 
+@pytest.mark.parametrize("steps", [31, 32, 33, 97])
+def test_blocks_of_time_change_no_gradient(steps):
+    """Those of the widths are made a block of steps at a time."""
+    given = leaves((2, 1, steps, 3, 5), torch.float64, {})
+    _, wanted = gradients("torch", given)
+    _, actual = gradients("compiled", given)
+    for name, one, other in zip(NAMES, actual, wanted, strict=True):
+        same(name, one, other)
+
+
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_gradients_in_single_precision_are_those_in_double(change):
     wide, narrow = (leaves((2, 2, 13, 5, 9), dtype, change) for dtype in (torch.float64, torch.float32))
@@ -142,7 +152,7 @@ def test_a_chain_of_chunks_has_the_gradient_of_the_whole():
 
 
 def test_movies_and_threads_do_not_change_a_bit():
-    given = leaves((2, 2, 7, 5, 9), torch.float32, {})
+    given = leaves((2, 2, 70, 5, 9), torch.float32, {})
     before, found = torch.get_num_threads(), []
     try:
         for threads in (1, 2, 3):

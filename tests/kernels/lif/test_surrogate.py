@@ -118,6 +118,21 @@ def test_spikes_are_the_same_with_and_without_a_gradient(change, dtype, route):
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=str)
+def test_every_route_has_the_same_gradient(change):
+    """The compiled one notes membranes while it fires, the others step by step, by operations of torch."""
+    current, v, left = inputs((2, 1, 20, 3, 50))
+    given, weight = (current.requires_grad_(), v.requires_grad_()), torch.randn_like(current)
+    found = []
+    for route in ("compiled", "torch"):
+        with dispatch.force(route):
+            counts, _ = noisy_lif(current.mT.contiguous().mT, (v, left), **(CELL | change))
+        found.append((counts, *torch.autograd.grad((counts * weight).sum(), given)))
+    assert found[0][0].sum() > 10
+    for one, other in zip(*found, strict=True):
+        assert_near(one, other)
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
 def test_chunks_have_the_gradient_of_the_whole(change):
     current, v, left = inputs()
     given = current.requires_grad_(), v.requires_grad_()
