@@ -73,8 +73,8 @@ class Conv3d(Weighted):
             raise ParameterError(explain("method", wanted=wanted, got=repr(value), cure=cure))
         super().__setattr__(name, value)
 
-    def costs(self, frame: tuple[int, int]) -> Estimate:
-        """What each method is expected to cost for frames (y, x) px: to be printed.
+    def costs(self, frame: tuple[int, int], steps: int | None = None) -> Estimate:
+        """What each method is expected to cost for frames (y, x) px, in chunks of so many steps: to be printed.
 
         Where a gradient of the weight is wanted, low rank is not chosen, though it is shown.
 
@@ -87,7 +87,7 @@ class Conv3d(Weighted):
           fourier ... ns for each pixel and step, on one core
           direct ...
         """
-        return costs(self.weight.detach(), frame)
+        return costs(self.weight.detach(), frame, steps=steps)
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve (batch, channel, time, y, x)."""
