@@ -2,6 +2,10 @@
 
 A kernel is an impulse response: what comes out when one sample of 1 goes in. A receptive field is what one cell weighs
 the frames with. Both see the past only, and carry the last ``lag - 1`` frames as their state.
+
+The definitions are in ``reference``. Compiled: ``rows`` (direct), ``spectra`` with ``mixing`` (fourier), ``low_rank``,
+``frames`` (edges), ``adjoint`` (gradients). In torch: ``direct``, ``fourier``, ``passes``, ``padding``, and
+``receptive``. Which is chosen: ``cost``, its constants anew by ``measure``.
 """
 
 from __future__ import annotations

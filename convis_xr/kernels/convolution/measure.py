@@ -44,6 +44,7 @@ def measure(steps: int = 200, rounds: int = 30) -> Constants:
         pixel=max(0.0, few - 27 * slope),
         tap=max(0.0, slope - tap_row / 100),
         tap_row=tap_row,
+        past=max(0.0, (found["past"] - few - (450 - 27) * slope) / 47),
         time_pixel=max(0.0, found["short"] - 5 * time_tap),
         time_tap=time_tap,
         time_transform=found["along"] / 2.25,
@@ -56,6 +57,7 @@ def measure(steps: int = 200, rounds: int = 30) -> Constants:
 _CASES: dict[str, tuple[tuple[int, int, int], Method, tuple[int, int]]] = {
     "few": ((3, 3, 3), "direct", (100, 100)),
     "many": ((3, 9, 9), "direct", (100, 100)),
+    "past": ((50, 3, 3), "direct", (100, 100)),
     "narrow": ((3, 9, 9), "direct", (500, 20)),
     "short": ((5, 1, 1), "direct", (100, 100)),
     "long": ((65, 1, 1), "direct", (100, 100)),
