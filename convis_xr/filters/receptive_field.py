@@ -10,8 +10,8 @@ import numpy as np
 from torch import Tensor
 
 from convis_xr.errors import ContractError, ParameterError, explain
-from convis_xr.filters.convolution import Conv3d
 from convis_xr.filters.geometry import Pair, check_pitch, degrees, origin_of, pitch_of, position_of
+from convis_xr.filters.weighted import Weighted
 from convis_xr.footprint import Footprint
 from convis_xr.kernels.convolution import receptive_field
 from convis_xr.parameters import Parameter
@@ -19,7 +19,7 @@ from convis_xr.sampling import Sampling, dequantified
 from convis_xr.units import Quantity
 
 
-class RF(Conv3d):
+class RF(Weighted):
     r"""One receptive field for each output channel.
 
     :math:`y_o(t) = b_o + \sum_{i, k, \vec r} w_{oi}(k, \vec r)\, x_i(t-k, \vec r)`: ``weight[lag, y, x]``
@@ -112,7 +112,7 @@ class RF(Conv3d):
         self.check_input(x)
         history = self.start_history(x) if self.history is None else self.history
         y, self.history = receptive_field(x, history, self.weight.to(x.dtype), self._origin(x))
-        return y if self.bias is None else y + self.bias.to(x.dtype).view(1, -1, 1, 1, 1)
+        return self.with_bias(y)
 
     def footprint(self, sampling: Sampling) -> Footprint:
         """Remembers the weight's length, sees the whole frame."""

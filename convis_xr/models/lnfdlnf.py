@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from convis_xr.filters import RF, Conv3d, Delay, VariableDelay
+from convis_xr.filters.weighted import Weighted
 from convis_xr.footprint import Footprint
 from convis_xr.layer import Layer
 from convis_xr.models.feedback import Feedback
@@ -116,7 +117,7 @@ class LNFDLNF(Layer):
     def _bent(self, x: Tensor) -> Tensor:
         return one_output(self.nonlinearity(x), "nonlinearity", x)
 
-    def _pool(self, inputs: int, outputs: int, kernel_size: Any, bias: bool, population: bool) -> Conv3d:
+    def _pool(self, inputs: int, outputs: int, kernel_size: Any, bias: bool, population: bool) -> Weighted:
         """The second filter."""
         return (Conv3d if population else RF)(inputs, outputs, kernel_size, bias)
 
@@ -150,5 +151,5 @@ class LNFDSNF(LNFDLNF):
     def __init__(self, kernel_size: Any = (10, 1, 1), population: bool = False, **options: Any) -> None:
         super().__init__(kernel_size, population, **options)
 
-    def _pool(self, inputs: int, outputs: int, kernel_size: Any, bias: bool, population: bool) -> Conv3d:
+    def _pool(self, inputs: int, outputs: int, kernel_size: Any, bias: bool, population: bool) -> Weighted:
         return super()._pool(inputs, outputs, (1, *tuple(kernel_size)[1:]), bias, population)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from convis_xr.errors import ContractError, ParameterError, explain
 from convis_xr.filters import RF, Conv3d
+from convis_xr.filters.weighted import Weighted
 from convis_xr.footprint import Footprint
 from convis_xr.kernels.philox import normal
 from convis_xr.layer import Layer
@@ -85,6 +86,7 @@ class McIntosh(Layer):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        self.readout: Weighted
         self.layer1 = Conv3d(in_channels, layer1_channels, kernel_size)
         self.layer2 = Conv3d(layer1_channels, layer2_channels, kernel_size_2)
         if readout == "pixel" and frame is None:

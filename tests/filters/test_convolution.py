@@ -255,6 +255,12 @@ def test_a_method_that_is_not_there_is_refused() -> None:
     assert conv.method == "direct"
 
 
+def test_a_receptive_field_has_no_method_to_choose() -> None:
+    cell = cx.filters.RF(1, (1, 2, 2))
+    assert not hasattr(cell, "method")
+    assert not hasattr(cell, "costs")
+
+
 def test_costs_are_those_of_the_weight_that_is_there() -> None:
     conv = cx.filters.Conv3d(1, (20, 10, 10))
     assert conv.costs((100, 100)).best == "fourier"

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from convis_xr import dims
 from convis_xr.errors import ContractError, explain
-from convis_xr.filters import convolution
+from convis_xr.filters import weighted
 from convis_xr.filters.geometry import upright
 from convis_xr.filters.kernels.exponential_kernel import ExponentialKernel
 from convis_xr.sampling import Sampling, dequantified
@@ -129,7 +129,7 @@ def five_axes(kernel: Any) -> Tensor:
     torch.Size([1, 1, 20, 1, 1])
     """
     plain = dequantified(kernel) if hasattr(kernel, "dims") else kernel
-    return convolution.five_axes(plain, torch.empty(1, 1, 1, 1, 1))
+    return weighted.five_axes(plain, torch.empty(1, 1, 1, 1, 1))
 
 
 def sum_kernels(*kernels: xr.DataArray) -> xr.DataArray:

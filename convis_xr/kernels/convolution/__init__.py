@@ -2,6 +2,10 @@
 
 A kernel is an impulse response: what comes out when one sample of 1 goes in. A receptive field is what one cell weighs
 the frames with. Both see the past only, and carry the last ``lag - 1`` frames as their state.
+
+The definitions are in ``reference``. Compiled: ``rows`` (direct), ``spectra`` with ``mixing`` (fourier), ``low_rank``,
+``frames`` (edges), ``adjoint`` (gradients). In torch: ``direct``, ``fourier``, ``passes``, ``padding``, and
+``receptive``. Which is chosen: ``cost``, its constants anew by ``measure``.
 """
 
 from __future__ import annotations
@@ -75,7 +79,7 @@ def causal_convolution(
     return y, _last(x, history)
 
 
-def costs(weight: Tensor, frame: tuple[int, int], low_rank_too: bool = True) -> Estimate:
+def costs(weight: Tensor, frame: tuple[int, int], low_rank_too: bool = True, steps: int | None = None) -> Estimate:
     """Estimate what each method costs for a kernel.
 
     Parameters
@@ -86,6 +90,8 @@ def costs(weight: Tensor, frame: tuple[int, int], low_rank_too: bool = True) -> 
         Size of the frames.
     low_rank_too : bool
         Whether to look for the rank. It is that of the values to their own rounding, found by singular values.
+    steps : int, optional
+        Length of a chunk, by default a long one.
 
     Returns
     -------
@@ -108,7 +114,7 @@ def costs(weight: Tensor, frame: tuple[int, int], low_rank_too: bool = True) -> 
             product for kernels in low_rank.decompose(_array(weight)) for products in kernels for product in products
         ]
         passes = len(found), sum(len(product.y) for product in found)
-    return estimate(tuple(weight.shape), frame, passes)
+    return estimate(tuple(weight.shape), frame, passes, steps=steps)
 
 
 def _check_method(method: object) -> None:
@@ -181,7 +187,7 @@ def _compiled(x: Tensor, history: Tensor, weight: Tensor, method: Method | None)
     frame = (x.shape[3], x.shape[4])
     if method is None:
         # Singular vectors have no useful gradient, and a kernel that is being fitted has no low rank for long.
-        method = costs(weight, frame, low_rank_too=not gradient_wanted(weight)).best
+        method = costs(weight, frame, not gradient_wanted(weight), x.shape[2]).best
         if method != "direct" and not (_is_finite(x) and _is_finite(history)):
             method = "direct"
     if method == "fourier" and weight.shape[3:] == (1, 1):
@@ -195,7 +201,8 @@ def _by_torch(past: Tensor, weight: Tensor, method: Method | None) -> Tensor:
     # Spectra, and the zeros of a banded matrix, would carry what is not finite into the past.
     finite = bool(past.isfinite().all())
     if method is None:
-        method = costs(weight, (past.shape[3], past.shape[4]), low_rank_too=False).best if finite else "direct"
+        frame, steps = (past.shape[3], past.shape[4]), past.shape[2] - weight.shape[2] + 1
+        method = costs(weight, frame, low_rank_too=False, steps=steps).best if finite else "direct"
     if method == "direct":
         return direct.convolve(past, weight, finite)
     if method == "fourier":

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from .fourier import block_length
 from .spectra import lengths
 
 Method = Literal["direct", "fourier", "low_rank"]
@@ -19,16 +20,18 @@ class Constants:
     """Nanoseconds on one core; as they stand: float32, two threads, on two cores of an AMD EPYC (Zen 4)."""
 
     #: of a pass over an output pixel, and of each tap in it, the latter also for each row of pixels
-    pixel: float = 2.2
-    tap: float = 0.035
-    tap_row: float = 2.7
+    pixel: float = 1.5
+    tap: float = 0.032
+    tap_row: float = 1.5
+    #: to read the frame of one more lag, which all outputs share
+    past: float = 0.25
     #: of a kernel in time alone: the same, and by transforms along time
-    time_pixel: float = 1.2
-    time_tap: float = 0.12
-    time_transform: float = 16.0
+    time_pixel: float = 1.3
+    time_tap: float = 0.105
+    time_transform: float = 7.0
     #: of spectra, for each pixel of the frame as it is extended: to transform it and back, and to multiply for each lag
-    transform: float = 8.0
-    lag: float = 0.15
+    transform: float = 6.0
+    lag: float = 0.12
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,9 @@ def estimate(
     frame: tuple[int, int],
     passes: tuple[int, int] | None = None,
     constants: Constants | None = None,
+    steps: int | None = None,
 ) -> Estimate:
-    """Estimate what each method costs. The length of a chunk has no say: methods round differently.
+    """Estimate what each method costs.
 
     Parameters
     ----------
@@ -79,6 +83,9 @@ def estimate(
         is not considered.
     constants : Constants, optional
         By default as measured by the authors.
+    steps : int, optional
+        Length of the chunk: spectra of the kernel and of the frames before the chunk are made anew for each. By default
+        it is so long that these do not count.
 
     Returns
     -------
@@ -87,20 +94,29 @@ def estimate(
     """
     c = Constants() if constants is None else constants
     outputs, inputs, lag, height, width = kernel
+    again = 0.0 if steps is None else 1 / steps
     tap = c.tap + c.tap_row / frame[1]
     in_time = c.time_pixel + c.time_tap * lag
     if height == width == 1:
         costs: dict[Method, float] = {
             "direct": outputs * (c.time_pixel + c.time_tap * lag * inputs),
-            "fourier": c.time_transform * (inputs + outputs + inputs * outputs / 4),
+            "fourier": c.time_transform * _waste(lag, steps) * (inputs + outputs + inputs * outputs / 4),
         }
     else:
+        transforms = inputs * (1 + (lag - 1) * again) + outputs * (1 + inputs * lag * again)
         area = math.prod(lengths((frame[0] + height - 1, frame[1] + width - 1))) / math.prod(frame)
         costs = {
-            "direct": outputs * (c.pixel + tap * inputs * lag * height * width),
-            "fourier": area * (c.transform * (inputs + outputs) + c.lag * inputs * outputs * lag),
+            "direct": outputs * (c.pixel + tap * inputs * lag * height * width) + c.past * inputs * lag,
+            "fourier": area * (c.transform * transforms + c.lag * inputs * outputs * lag),
         }
     if passes is not None:
-        in_space = 2 * c.pixel + tap * (height + width)
+        in_space = 3 * c.pixel + tap * (height + width)
         costs["low_rank"] = passes[0] * in_time + passes[1] * in_space
     return Estimate(tuple(kernel), frame, costs)
+
+
+def _waste(lag: int, steps: int | None) -> float:
+    """How much more than in long chunks is transformed along time for each step: blocks that overlap by the kernel."""
+    block = block_length(lag)
+    short = block if steps is None else min(block, steps)
+    return (1 + (lag - 1) / short) / (1 + (lag - 1) / block)

@@ -12,8 +12,9 @@ from . import rows
 
 #: How much of a kernel (relative, root of the sum of squares) its products may miss: its own rounding, no more.
 TOLERANCE = {"float32": 1e-7, "float64": 2e-15}
-# Steps that are taken at a time, so that what stands between the passes stays near the processor.
-_BLOCK = 64
+# Steps that are taken at a time, so that what stands between the passes stays near the processor; and pixels of small
+# frames, so that the threads are busy for a while.
+_FRAMES, _PIXELS = 64, 640_000
 
 
 class Product(NamedTuple):
@@ -26,8 +27,9 @@ class Product(NamedTuple):
 
 def convolve(history: ndarray, x: ndarray, weight: ndarray, y: ndarray, corner: tuple[int, int]) -> None:
     """Compute what ``rows.convolve`` defines."""
-    for start in range(0, y.shape[2], _BLOCK):
-        stop = min(start + _BLOCK, y.shape[2])
+    length = max(_FRAMES, _PIXELS // (y.shape[3] * y.shape[4]))
+    for start in range(0, y.shape[2], length):
+        stop = min(start + length, y.shape[2])
         before, block = _cut(history, x, start, stop)
         y[:, :, start:stop] = 0
         for o, inputs in enumerate(decompose(weight)):

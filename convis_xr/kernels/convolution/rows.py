@@ -16,6 +16,8 @@ from .frames import extend
 
 # Samples in a ring that stays in the nearest cache, and how long a piece of a row is at least and at most.
 _RING, _SHORTEST, _LONGEST = 2**13, 128, 2048
+# Taps in one sum; longer ones are sums of such, so that their rounding errors stay small.
+_TAPS = 256
 
 
 def convolve(history: ndarray, x: ndarray, weight: ndarray, y: ndarray, corner: tuple[int, int]) -> None:
@@ -130,6 +132,7 @@ def _convolve(history, x, correlated, y, top, left, batch, start, stop, first, l
     columns = last - first if width == 1 else x.shape[4]
     offsets = np.empty(inputs * lag * height * width, np.int64)
     flat, weights = ring.reshape(-1), correlated.reshape(outputs, -1)
+    part = np.empty(last - first, x.dtype)
     for t in range(start, start + lag - 1):
         fill(history, x, ring, batch, t, first, first + columns, top, left)
     for t in range(start, stop):
@@ -140,7 +143,14 @@ def _convolve(history, x, correlated, y, top, left, batch, start, stop, first, l
             for o in range(outputs):
                 target = y[batch, o, t, row, first:last]
                 target[:] = 0
-                add_rows(target, source, offsets, weights[o])
+                if len(offsets) <= _TAPS:
+                    add_rows(target, source, offsets, weights[o])
+                    continue
+                for j in range(0, len(offsets), _TAPS):
+                    part[:] = 0
+                    add_rows(part, source, offsets[j : j + _TAPS], weights[o, j : j + _TAPS])
+                    for p in range(len(part)):
+                        target[p] += part[p]
 
 
 @compiled_fused

@@ -18,8 +18,9 @@ from ..threads import parallel, split
 from . import mixing
 from .frames import extend
 
-# Complex numbers in the spectra of one block of time at most, and how many frames it has for short kernels.
-_BLOCK, _FRAMES = 2**21, 64
+# Complex numbers in the spectra of one block of time: at most, and enough to keep the threads busy for a while; and how
+# many frames it has at least where the first allows.
+_BLOCK, _ENOUGH, _FRAMES = 2**21, 400_000, 64
 
 Frame = tuple[int, int]
 #: Writes the frame ``t`` of a channel into rows of another size: ``(channel, t, rows)``.
@@ -73,7 +74,8 @@ def spectrum_of(weight: ndarray, sizes: Frame) -> ndarray:
 
 def block_length(sizes: Frame, lag: int) -> int:
     """Say how many frames are transformed at a time: enough that those that go on to the next block are the fewer."""
-    return max(2, min(max(_FRAMES, 2 * lag), _BLOCK // (sizes[0] * (sizes[1] // 2 + 1))))
+    frequencies = sizes[0] * (sizes[1] // 2 + 1)
+    return max(2, min(max(_FRAMES, 2 * lag, _ENOUGH // frequencies), _BLOCK // frequencies))
 
 
 def blocks(

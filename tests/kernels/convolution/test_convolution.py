@@ -212,6 +212,15 @@ def test_long_kernels_of_a_bright_movie_keep_their_digits_when_cut(kernel: tuple
     assert relative(torch.cat(pieces, 2), whole) < 1e-6
 
 
+@pytest.mark.parametrize("method", ["direct", "fourier", None])
+def test_many_taps_of_a_bright_movie_keep_their_digits(method: str | None) -> None:
+    x, history, weight = example((1, 1, 3, 24, 24), (1, 1, 100, 11, 11))
+    x, history = x / 3 + 3, history / 3 + 3
+    wanted, _ = causal_convolution(x, history, weight, method="fourier")
+    y, _ = causal_convolution(x.float(), history.float(), weight.float(), method=method)
+    assert relative(y.double(), wanted) < 1e-6
+
+
 def test_the_future_does_not_change_the_past() -> None:
     x, history, weight = example((1, 1, 9, 4, 4), (1, 1, 3, 1, 1))
     changed = x.clone()

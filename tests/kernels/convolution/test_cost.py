@@ -47,9 +47,15 @@ def test_it_can_be_printed_the_cheapest_first_and_given_other_constants() -> Non
 def test_the_default_is_the_cheapest_to_the_bit() -> None:
     weight, x = torch.rand(1, 1, 20, 9, 9), torch.rand(1, 1, 8, 20, 20)
     history = torch.rand(1, 1, 19, 20, 20)
-    best = costs(weight, (20, 20)).best
+    best = costs(weight, (20, 20), steps=8).best
     chosen, forced = (causal_convolution(x, history, weight, method=method)[0] for method in (None, best))
     assert torch.equal(chosen, forced)
+
+
+@pytest.mark.parametrize("kernel", [(1, 1, 20, 10, 10), (8, 1, 20, 10, 10), (1, 1, 100, 11, 11), (1, 1, 400, 1, 1)])
+def test_one_frame_does_not_pay_for_spectra_of_all_before_it(kernel: tuple[int, ...]) -> None:
+    assert estimate(kernel, (100, 100), steps=1).best == "direct"
+    assert estimate(kernel, (100, 100), steps=200).best == estimate(kernel, (100, 100)).best == "fourier"
 
 
 def test_constants_can_be_measured_anew() -> None:
