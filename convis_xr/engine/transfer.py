@@ -115,9 +115,6 @@ class Card(Local):
         with torch.cuda.stream(self._coming):
             return _Sent(block.first, block.values, to_card(values, self._device), self._coming.record_event())
 
-    def _all_back(self, trials: Sequence[Trial]) -> list[Trial]:
-        return [{name: self._back(value) for name, value in trial.items()} for trial in trials]
-
     def _back(self, value: Any) -> Any:
         if isinstance(value, Events):
             parts = {name: self._back(getattr(value, name)) for name in ("step", "offset", "cell")}

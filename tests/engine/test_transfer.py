@@ -129,6 +129,15 @@ def test_film_goes_over_as_bytes_and_spikes_come_back_as_bytes(played: Played) -
     assert torch.float32 in outputs
 
 
+def test_bytes_are_not_copied_on_their_way_to_the_bus(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    stimulus, given = raw(), []
+    to_card = transfer.to_card
+    monkeypatch.setattr(transfer, "to_card", lambda values, device: given.append(values) or to_card(values, device))
+    cx.run(Cells(), stimulus, outputs=["current"], chunk=20)
+    start, pixels = stimulus.values.ctypes.data, stimulus[0].size
+    assert [values.data_ptr() - start for values in given] == [0, 20 * pixels, 40 * pixels]
+
+
 def test_exact_times_come_back(played: Played) -> None:
     model = cx.spiking.NoisyLIF(seed=1)
     options: dict[str, Any] = {"outputs": ["times"], "chunk": 7}

@@ -42,8 +42,13 @@ def main(expressions: list[str]) -> None:
 
     def compile_only(kernel: Any, programs: int, like: torch.Tensor, *arguments: object, **options: object) -> None:
         compiled = kernel.warmup(*arguments, grid=(programs,), enable_fp_fusion=False, **options)
-        shared = {"shared": compiled.metadata.shared}
-        found.append({"kernel": kernel.__name__} | resources(compiled.asm["cubin"]) | shared)
+        made = {
+            "kernel": kernel.__name__,
+            "shared": compiled.metadata.shared,
+            "barriers": compiled.asm["ttgir"].count("ttg.barrier all"),
+            "read only": compiled.asm["ptx"].count("ld.global.nc"),
+        }
+        found.append(made | resources(compiled.asm["cubin"]))
 
     names: dict[str, Any] = {"torch": torch}
     card.launch = compile_only

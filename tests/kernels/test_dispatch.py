@@ -5,6 +5,7 @@ import threading
 import pytest
 import torch
 
+from convis_xr.kernels import dispatch, gain_control, gaussian, lif, nonlinearity, opponency, recursion
 from convis_xr.kernels.dispatch import choose, force, gradient_wanted
 
 
@@ -95,3 +96,34 @@ def test_forcing_holds_for_one_thread_only() -> None:
         thread.start()
         thread.join()
     assert seen == ["compiled"]
+
+
+def test_on_a_card_nothing_that_wants_a_gradient_ends_in_a_version_without_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The processor is taken for a card; each operation says which version it takes."""
+    pytest.importorskip("triton", reason="the extra convis-xr[gpu] is not installed")
+    monkeypatch.setattr(dispatch, "_on_card", lambda device: True)
+    monkeypatch.setattr(dispatch, "_on_processor", lambda device: False)
+    monkeypatch.setattr(dispatch, "_is_on_card", lambda operands: True)
+    taken: dict[str, str] = {}
+
+    def noted(operation: str, *operands: object, **versions: bool) -> str:
+        return taken.setdefault(operation, choose(operation, *operands, **versions))
+
+    for module in (gain_control, gaussian, lif, nonlinearity, opponency, recursion):
+        monkeypatch.setattr(module, "choose", noted)
+    x, at = torch.rand(1, 1, 3, 4, 4, requires_grad=True), torch.zeros(1, 1, 4, 4)
+    cell = {"g_leak": 50.0, "noise": 0.1, "refractory_mean": 0.003, "refractory_sd": 0.0, "dt": 0.001, "key": (0, 0)}
+    cat = {"input_amplification": 100.0, "g_leak": 5.0, "sigma_px": (1.0, 1.0), "tau": 0.01, "gain": 100.0}
+    made = {
+        "gain_control": gain_control.gain_control(x, (at, at), **cat, dt=0.001)[0],
+        "gaussian_blur": gaussian.gaussian_blur(x, 1.0),
+        "noisy_lif": lif.noisy_lif(90 * x, (at, at), **cell)[0],
+        "ganglion_nonlinearity": nonlinearity.ganglion_nonlinearity(x, 0.0, 37.0, 100.0),
+        "weighted_difference": opponency.weighted_difference(x, 2 * x, 10.0, 0.7),
+        "low_pass": recursion.low_pass(x, at, 0.01, 0.001)[0],
+    }
+    assert taken == dict.fromkeys(made, "torch") | {"low_pass": "triton"}
+    for name, y in made.items():
+        (grad,) = torch.autograd.grad(y.sum(), x)
+        assert grad.isfinite().all(), name
+        assert grad.any(), name

@@ -70,7 +70,14 @@ def follow_movies(  # type: ignore[no-untyped-def]
     x, v, a, out, adaptations, constants, by, bx, scratch, steps,
     H: tl.constexpr, W: tl.constexpr, HIGH: tl.constexpr, WIDE: tl.constexpr, K: tl.constexpr, KEEP: tl.constexpr,
 ):  # fmt: skip
-    """Follow a movie; the frame is padded with pixels that stay at 0 and that the matrices do not look at."""
+    """Follow a movie; the frame is padded with pixels that stay at 0 and that the matrices do not look at.
+
+    What is blurred passes from thread to thread through ``scratch``. `tl.debug_barrier` is CUDA's __syncthreads (in the
+    compiler's intermediate code "barrier all", in the PTX ``bar.sync 0``): all threads of the program have come there,
+    and what they stored before, in global memory too, is seen by all of them after. Only one program uses its part of
+    ``scratch``, and the loads are no ``ld.global.nc``, which might find an older value. Two barriers a step will do:
+    between the loads of ``drive`` and its next store lies the second, between those of ``blurred`` the first.
+    """
     movie = tl.program_id(0).to(tl.int64)
     rows, columns = tl.arange(0, HIGH)[:, None], tl.arange(0, WIDE)[None, :]
     there = (rows < H) & (columns < W)
@@ -87,7 +94,7 @@ def follow_movies(  # type: ignore[no-untyped-def]
         potential += (amplification * tl.load(x + now, there, 0) - g * potential) * fall(g, dt)
         tl.store(out + now, potential, there)
         tl.store(drive + rows * WIDE + columns, gain * potential * potential)
-        tl.debug_barrier()  # what one thread has stored, others load
+        tl.debug_barrier()
         tl.store(blurred + rows * WIDE + columns, product(drive, bx, HIGH, WIDE, WIDE, K))
         tl.debug_barrier()
         adaptation += rate * (product(by, blurred, HIGH, WIDE, HIGH, K) - adaptation)

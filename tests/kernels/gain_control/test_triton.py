@@ -1,26 +1,22 @@
-"""Contrast gain control in Triton: its three ways agree with the reference, and cuts change no bit.
-
-On the processor Triton's interpreter runs the kernels; what the compiler makes of them is looked at, too.
-"""
+"""Contrast gain control in Triton: its three ways agree with the reference, and cuts change no bit."""
 
 from __future__ import annotations
 
 import math
-from pathlib import Path
 
 import pytest
 import torch
 
 from convis_xr.kernels import dispatch
 from convis_xr.kernels.gain_control import gain_control
-from tests.kernels.card import DEVICE, compiled, needs_triton
+from tests.kernels.card import DEVICE, needs_triton
 from tests.kernels.gain_control.test_gain_control import CAT, CHANGES
 from tests.kernels.tolerance import assert_near
 
 pytestmark = needs_triton
 
 #: a frame that one program follows, one that is too large for that, and pixels that nothing couples
-WAYS = {"movies": ((5, 9), {}), "steps": ((3, 131), {}), "pixels": ((17, 19), {"gain": 0.0})}
+WAYS = {"movies": ((5, 9), {}), "steps": ((3, 131), {"sigma_px": (0.3, 0.4)}), "pixels": ((17, 19), {"gain": 0.0})}
 
 
 def movie(shape=(1, 2, 4, 5, 9), dtype=torch.float32):
@@ -50,9 +46,9 @@ def test_it_agrees_with_the_reference(dtype, change):
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("change", [{}, {"sigma_px": (0.0, 6.0)}, {"tau": 0.0}], ids=str)
+@pytest.mark.parametrize("change", [{"sigma_px": (0.5, 2.5)}, {"sigma_px": (0.0, 1.0), "tau": 0.0}], ids=str)
 def test_frames_too_large_for_one_program_agree_with_the_reference(dtype, change):
-    assert_agrees(movie((1, 2, 3, 3, 131), dtype), **change)
+    assert_agrees(movie((1, 2, 2, 3, 131), dtype), **change)
 
 
 @pytest.mark.parametrize("gain", [0.0, 100.0])
@@ -77,13 +73,13 @@ def test_the_ways_agree_where_both_can_serve(monkeypatch):
 @pytest.mark.parametrize("way", WAYS)
 def test_any_cut_gives_the_same_bits(way):
     frame, change = WAYS[way]
-    cuts = (1, 2, 5)
-    x = movie((2, 2, 6, *frame))
+    cuts = (1, 3)
+    x = movie((2, 2, 4, *frame))
     whole, adaptation, end = follow("triton", x, started(x), **change)
     for batch, channel in ((0, 0), (1, 1)):
         one = (slice(batch, batch + 1), slice(channel, channel + 1))
         state, parts = tuple(part[one] for part in started(x)), []
-        for start, stop in zip([0, *cuts], [*cuts, 6], strict=True):
+        for start, stop in zip([0, *cuts], [*cuts, 4], strict=True):
             *part, state = follow("triton", x[one][:, :, start:stop], state, **change)
             parts.append(part)
         assert torch.equal(torch.cat([part[0] for part in parts], 2), whole[one])
@@ -95,7 +91,7 @@ def test_any_cut_gives_the_same_bits(way):
 @pytest.mark.parametrize("way", WAYS)
 def test_order_in_memory_and_what_is_wanted_do_not_matter(way):
     frame, change = WAYS[way]
-    x = movie((2, 1, 3, *frame))
+    x = movie((2, 1, 2, *frame))
     state = started(x)
     v, a, end = follow("triton", x, state, **change)
     kept = [part.clone() for part in (x, *state)]
@@ -129,25 +125,3 @@ def test_not_a_number_is_not_hidden_and_stays_in_its_movie(way, value):
     assert not v[0, 0, 1:, 2, 2].isfinite().any()
     assert v[0, 0, 0].isfinite().all()
     assert v[1].isfinite().all()
-
-
-def test_the_compiler_takes_every_kernel_and_a_card_has_room_for_it(tmp_path: Path) -> None:
-    place = "convis_xr.kernels.gain_control.triton_loops"
-    calls = [
-        f"{place}.gain_control(torch.zeros(1, 1, 2, {height}, 128, dtype=torch.{dtype}), "
-        f"(torch.zeros(1, 1, {height}, 128, dtype=torch.{dtype}),) * 2, "
-        f"{place}.GainControl(100.0, 5.0, (2.5, 2.5), 0.01, {gain}, 0.001), True)"
-        for height, gain, dtype in [
-            (128, 100.0, "float32"), (128, 0.0, "float64"), (129, 100.0, "float32"), (1, 100.0, "float64"),
-        ]
-    ]  # fmt: skip
-    square = calls[0].replace("128", "64").replace("float32", "float64")
-    found = compiled(tmp_path, *calls, square)
-    steps = ["membrane", "along_x", "adapt"] * 2
-    assert [made["kernel"] for made in found] == [
-        "follow_movies", "follow_pixels", *steps, *steps, "follow_movies",
-    ]  # fmt: skip
-    for made in found:
-        assert made["shared"] <= 227 * 1024
-        # a thread puts away some numbers: of the whole frame's products it would be thousands
-        assert made["stack"] <= (512 if made["kernel"] == "follow_movies" else 0)
