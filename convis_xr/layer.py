@@ -21,6 +21,7 @@ from convis_xr.parameters import Parameter
 from convis_xr.sampling import Sampling
 from convis_xr.selection import Selection
 from convis_xr.tensors import Labels, block_to_tensor, output_labels
+from convis_xr.turns import side_by_side
 from convis_xr.units import factor, has_dimension, is_bare, magnitude
 
 
@@ -60,6 +61,8 @@ class Layer(Keeping):
     #: stays near the processor; None, and on a card: chunks as they come. For layers that give the same bits however
     #: time is cut.
     block_bytes: int | None = None
+    #: whether ``forward`` keeps to `in_turn` where its state goes on: then two blocks are computed side by side
+    takes_turns: bool = False
     #: the default of ``initial`` for this class
     start = "zeros"
     #: whether ``forward`` gives only what `selection` asks for; else that is taken from what it gives
@@ -236,7 +239,13 @@ class Layer(Keeping):
         if self.block_bytes is not None and not torch.is_grad_enabled() and x.device.type == "cpu":
             length = max(1, self.block_bytes * x.shape[2] // (x.numel() * dtype.itemsize))
         parts = [given.split(length, dim=2) for given in (x, *others)]
-        made = [self._advance(context, *(part.to(dtype) for part in inputs)) for inputs in zip(*parts, strict=True)]
+        blocks = list(zip(*parts, strict=True))
+        alone = len(blocks) if torch.is_grad_enabled() or not self.takes_turns else int(context.warns)  # begins it
+
+        def compute(inputs: Sequence[torch.Tensor]) -> dict[str, Any]:
+            return self._advance(context, *(part.to(dtype) for part in inputs))
+
+        made = [compute(block) for block in blocks[:alone]] + side_by_side(compute, blocks[alone:])
         return made[0] if len(made) == 1 else join(made, [part.shape[2] for part in parts[0]])
 
     def _advance(self, context: RunContext, x: torch.Tensor, *others: torch.Tensor) -> dict[str, Any]:
