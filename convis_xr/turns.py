@@ -12,6 +12,7 @@ from threading import Condition
 from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 from convis_xr.kernels.threads import parallel
 
@@ -80,16 +81,49 @@ def in_turn(stage: str) -> Iterator[None]:
         yield
 
 
-def side_by_side(function: Callable[[Block], Result], blocks: Sequence[Block]) -> list[Result]:
+def blocks_of(
+    inputs: Sequence[Tensor], size: int | None, dtype: torch.dtype, shared: bool = False
+) -> list[tuple[Tensor, ...]]:
+    """Cut inputs of a layer into blocks of time.
+
+    Parameters
+    ----------
+    inputs : sequence of Tensor (batch, channel, time, y, x)
+        Of one shape.
+    size : int, optional, bytes
+        Of a block of the first one, in ``dtype``, at least one step; None: all is one block.
+    dtype : torch.dtype
+    shared : bool
+        Whether blocks are computed side by side, where there are threads for it: they then share the bytes.
+
+    Returns
+    -------
+    list of tuple of Tensor
+
+    Examples
+    --------
+    >>> [x.shape[2] for x, in blocks_of([torch.zeros(1, 1, 5, 2, 2)], 32, torch.float32)]
+    [2, 2, 1]
+    """
+    x = inputs[0]
+    if size is not None and shared and torch.get_num_threads() > 1:
+        size //= AT_ONCE
+    steps = x.shape[2] if size is None else max(1, size * x.shape[2] // (x.numel() * dtype.itemsize))
+    return list(zip(*(given.split(steps, dim=2) for given in inputs), strict=True))
+
+
+def side_by_side(function: Callable[[Block], Result], blocks: Sequence[Block], alone: int = 0) -> list[Result]:
     """Call a function, which keeps to `in_turn` wherever it reads or writes a state, on consecutive blocks.
 
-    No gradient is followed.
+    No gradient is followed, but where a block is alone.
 
     Parameters
     ----------
     function : callable of one block
     blocks : sequence
         In the order of time.
+    alone : int
+        How many of them come first, each by itself and in this thread.
 
     Returns
     -------
@@ -106,6 +140,7 @@ def side_by_side(function: Callable[[Block], Result], blocks: Sequence[Block]) -
     >>> side_by_side(lambda block: 2 * block, [1, 2, 3])
     [2, 4, 6]
     """
+    made, blocks = [function(block) for block in blocks[:alone]], blocks[alone:]
     turns, inference = _Turns(len(blocks)), torch.is_inference_mode_enabled()
 
     def call(index: int) -> Result:
@@ -120,4 +155,4 @@ def side_by_side(function: Callable[[Block], Result], blocks: Sequence[Block]) -
             turns.end(index, failed)
             _place.reset(token)
 
-    return parallel(call, range(len(blocks)), AT_ONCE)
+    return made + parallel(call, range(len(blocks)), AT_ONCE)

@@ -96,7 +96,7 @@ class Retina(Layer):
 
     start = "first_frame"
     selects = True
-    block_bytes = 2**22
+    block_bytes = 2**23
     takes_turns = True
 
     def __init__(
