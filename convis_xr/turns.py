@@ -30,18 +30,18 @@ class _Turns:
         self._changed = Condition()
         self._passed: list[set[str]] = [set() for _ in range(blocks)]
         self._ended = [False] * blocks
-        self._failed = False
+        self._failed = blocks  # the first that did
 
     @contextmanager
     def stage(self, name: str, index: int) -> Iterator[None]:
         def free() -> bool:
-            return self._failed or all(
+            return self._failed < index or all(
                 ended or name in passed for ended, passed in zip(self._ended[:index], self._passed[:index], strict=True)
             )
 
         with self._changed:
             self._changed.wait_for(free)
-            if self._failed:
+            if self._failed < index:
                 raise RuntimeError("an earlier block failed")
         yield
         with self._changed:
@@ -51,7 +51,7 @@ class _Turns:
     def end(self, index: int, failed: bool) -> None:
         with self._changed:
             self._ended[index] = True
-            self._failed |= failed
+            self._failed = min(self._failed, index) if failed else self._failed
             self._changed.notify_all()
 
 
