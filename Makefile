@@ -43,8 +43,8 @@ lint: $(STAMP) ## Style, format, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP) ## Speeds, by pytest-benchmark
-	$(BIN)/python -m pytest benchmarks --benchmark-only
+bench: $(STAMP) ## Speeds beside the peers', into docs/speed.md; the tests of the kernels run first
+	$(BIN)/python benchmarks/table.py --json docs/speed.json --markdown docs/speed.md
 
 clean: ## Remove everything that was made here
 	rm -rf $(VENV) build dist demo_output docs/_build .benchmarks .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
