@@ -83,25 +83,29 @@ class RunContext:
     asked: dict[int, tuple[str, ...]] = field(default_factory=dict)
     #: whether layers may warn of what concerns the run as a whole: only the first time that they compute
     warns: bool = field(init=False)
-    #: layers with state that have been called in this chunk, by ``id``
-    called: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.warns = not self.state
 
+    @property
+    def called(self) -> set[int]:
+        """Layers with state that have been called in this chunk, by ``id``; of each thread its own."""
+        return _called.get()
+
     @contextmanager
     def active(self) -> Iterator[RunContext]:
         """Layers of the model that compute within this block read and write this context."""
-        self.called.clear()
-        token = _active.set(self)
+        token, called = _active.set(self), _called.set(set())
         try:
             yield self
         finally:
             _active.reset(token)
+            _called.reset(called)
             self.warns = False
 
 
 _active: contextvars.ContextVar[RunContext | None] = contextvars.ContextVar("convis_xr_run", default=None)
+_called: contextvars.ContextVar[set[int]] = contextvars.ContextVar("convis_xr_called")
 
 
 def is_busy() -> bool:

@@ -21,6 +21,7 @@ from convis_xr.parameters import Parameter
 from convis_xr.sampling import Sampling
 from convis_xr.selection import Selection
 from convis_xr.tensors import Labels, block_to_tensor, output_labels
+from convis_xr.turns import blocks_of, side_by_side
 from convis_xr.units import factor, has_dimension, is_bare, magnitude
 
 
@@ -56,10 +57,11 @@ class Layer(Keeping):
     units_out: str | None = "1"
     #: what is assumed before the first frame: "first_frame", "zeros", a number or quantity; None: `start`
     initial: Any = None
-    #: bytes of input that are computed at a time where no gradient is wanted, so that what stands between the stages
-    #: stays near the processor; None, and on a card: chunks as they come. For layers that give the same bits however
-    #: time is cut.
+    #: bytes of input that are computed at a time where no gradient is wanted, to stay near the processor; None, and on
+    #: a card: chunks as they come. For layers that give the same bits however time is cut.
     block_bytes: int | None = None
+    #: whether ``forward`` keeps to `in_turn` where its state goes on: then two blocks are computed side by side
+    takes_turns: bool = False
     #: the default of ``initial`` for this class
     start = "zeros"
     #: whether ``forward`` gives only what `selection` asks for; else that is taken from what it gives
@@ -224,20 +226,18 @@ class Layer(Keeping):
         Parameters
         ----------
         context : RunContext
-        x : Tensor (batch, channel, time, y, x)
-            Of any real dtype.
+        x : Tensor (batch, channel, time, y, x), of any real dtype
         dtype : torch.dtype, optional
             A floating one to compute in; by default that of ``x``.
         *others : Tensor
             Further inputs of ``forward``, as ``x``.
         """
         dtype = x.dtype if dtype is None else dtype
-        length = x.shape[2]
-        if self.block_bytes is not None and not torch.is_grad_enabled() and x.device.type == "cpu":
-            length = max(1, self.block_bytes * x.shape[2] // (x.numel() * dtype.itemsize))
-        parts = [given.split(length, dim=2) for given in (x, *others)]
-        made = [self._advance(context, *(part.to(dtype) for part in inputs)) for inputs in zip(*parts, strict=True)]
-        return made[0] if len(made) == 1 else join(made, [part.shape[2] for part in parts[0]])
+        cut = not torch.is_grad_enabled() and x.device.type == "cpu"
+        blocks = blocks_of((x, *others), self.block_bytes if cut else None, dtype, self.takes_turns)
+        alone = int(context.warns) if cut and self.takes_turns else len(blocks)
+        made = side_by_side(lambda parts: self._advance(context, *(part.to(dtype) for part in parts)), blocks, alone)
+        return made[0] if len(made) == 1 else join(made, [parts[0].shape[2] for parts in blocks])
 
     def _advance(self, context: RunContext, x: torch.Tensor, *others: torch.Tensor) -> dict[str, Any]:
         with context.active():

@@ -62,12 +62,12 @@ def noisy_lif(
     potential, refractory = copied(potential), copied(refractory)
     v, left = (t.flatten(2).flatten(0, 1).numpy() for t in (potential, refractory))
     counts = np.empty(drive.shape, np.uint8)
-    tiles = tiles_of(cells)
+    # For no sample, as when arguments are checked, nothing is looked up and nothing compiled.
+    tiles = tiles_of(cells if drive.shape[1] else cells[:0])
     step, key = step_of(membrane, drive.dtype), tuple(map(_U, source.key))
     where = (np.int64(source.step), _U(source.repeat), *key, events is not None)
     reached, gains = (part.flatten(3).flatten(0, 1).numpy() for part in trace or (current[:, :, :0],) * 2)
-    # For no sample, as when arguments are checked, nothing is compiled.
-    pieces = split(len(tiles) if drive.shape[1] else 0, torch.get_num_threads())
+    pieces = split(len(tiles), torch.get_num_threads())
     most = GROUP if events is None else 1
     ends = parallel(
         lambda piece: _run(

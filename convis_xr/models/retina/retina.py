@@ -27,6 +27,7 @@ from convis_xr.models.retina.virtualretina import LateBipolar, LateGanglion, Lat
 from convis_xr.sampling import Sampling
 from convis_xr.selection import Selection
 from convis_xr.tensors import Labels
+from convis_xr.turns import in_turn
 
 _LOG = logging.getLogger(__name__)
 
@@ -96,6 +97,7 @@ class Retina(Layer):
     start = "first_frame"
     selects = True
     block_bytes = 2**23
+    takes_turns = True
 
     def __init__(
         self,
@@ -230,10 +232,12 @@ class Retina(Layer):
         made: dict[str, Any] = {}
         signal, selection = x, self.selection
         if self.opl is not None:
-            made, signal = self.opl.follow(signal, wanted)
+            with in_turn("opl"):
+                made, signal = self.opl.follow(signal, wanted)
         # A stage that has begun goes on even where it is not wanted: its state would fall behind.
         if self.bipolar is not None and (self._reaches_beyond_opl(wanted) or self.bipolar.potential is not None):
-            signal, adaptation = self.bipolar.follow(signal, with_adaptation="adaptation" in wanted)
+            with in_turn("bipolar"):
+                signal, adaptation = self.bipolar.follow(signal, with_adaptation="adaptation" in wanted)
             if "bipolar" in wanted:
                 made["bipolar"] = signal
             if adaptation is not None:
@@ -242,10 +246,10 @@ class Retina(Layer):
             made = {name: selection.take(made[name]) for name in made if name in wanted}
         for name in self.ganglion_names:
             layer = self._ganglion(name)
-            asked = layer.with_begun([stage for stage in STAGES if _variable(name, stage) in wanted])
-            if asked:
-                stages = layer.stages(signal, asked, selection)
-                made.update({_variable(name, stage): value for stage, value in stages.items()})
+            with in_turn(name):
+                asked = layer.with_begun([stage for stage in STAGES if _variable(name, stage) in wanted])
+                stages = layer.stages(signal, asked, selection) if asked else {}
+            made.update({_variable(name, stage): value for stage, value in stages.items()})
         # By one convention all is computed in double precision; what comes out is as precise as what went in.
         return {name: as_precise(made[name], x) for name in wanted}
 
