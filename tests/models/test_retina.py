@@ -378,13 +378,14 @@ def test_gradients_are_finite_where_gain_control_is_off() -> None:
         assert value.grad is None or bool(value.grad.isfinite()), path
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-@pytest.mark.parametrize("outputs", [None, ["bipolar", "parvo_off_current", "parvo_on"], ["opl"]])
-def test_blocks_within_a_chunk_do_not_show(threads: int, outputs: list[str] | None) -> None:
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("convention", ["paper", "virtualretina"])
+@pytest.mark.parametrize("outputs", [None, ["bipolar", "parvo_off_current", "parvo_on"], ["opl"], ["parvo_on_times"]])
+def test_blocks_within_a_chunk_do_not_show(threads: int, convention: str, outputs: list[str] | None) -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        stimulus, whole, blocks = film(), with_gain_control(), with_gain_control()
+        stimulus, whole, blocks = film(), *(with_gain_control(convention=convention) for _ in range(2))
         blocks.block_bytes = 7 * stimulus[0].nbytes
         wanted, got = (retina.run(stimulus, outputs=outputs, chunk=50) for retina in (whole, blocks))
     finally:
