@@ -26,11 +26,11 @@ from zarr.codecs import BloscCodec
 import convis_xr as cx
 from convis_xr.models.retina.presets import HUMAN_PARVO
 
-ROUNDS = 3
-SIDE, STEPS = 128, 2000
+ROUNDS = 2
+SIDE, STEPS = 128, 4000
 SERIES = {
-    "pixels": [96**2, 136**2, 192**2, 272**2, 384**2],
-    "steps": [1000, 2000, 4000, 8000, 16000],
+    "pixels": [128**2, 181**2, 256**2, 362**2, 512**2],
+    "steps": [4000, 8000, 16000, 32000, 64000],
     "batch entries": [1, 2, 4, 8, 16],
     "further types of cells": [1, 2, 4, 8, 16],
 }
@@ -78,7 +78,7 @@ def _work(name: str, size: int, folder: Path) -> Callable[[], Any]:
     side = int(size**0.5) if name == "pixels" else SIDE
     steps = size if name == "steps" else STEPS
     batch = size if name == "batch entries" else 1
-    steps = STEPS // 4 if name in ("pixels", "batch entries") else steps
+    steps = STEPS // 2 if name in ("pixels", "batch entries") else steps
     source = _film(folder / "film.zarr", batch, steps, side)
     model = _retina(1 + size if name == "further types of cells" else 2)
     places: Iterator[int] = itertools.count()
@@ -105,6 +105,7 @@ def _retina(types: int) -> cx.models.Retina:
 
 def _draw(measured: dict[str, list[float]], target: Path) -> None:
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import LogLocator
 
     figure, all_axes = plt.subplots(1, len(SERIES), figsize=(13, 3.6), layout="constrained")
     for axes, (name, seconds) in zip(all_axes, measured.items(), strict=True):
@@ -113,6 +114,8 @@ def _draw(measured: dict[str, list[float]], target: Path) -> None:
         axes.loglog(sizes, middle * np.array(sizes), color="0.75", linewidth=4, label="in proportion")
         axes.loglog(sizes, seconds, "o-", color="#1f5fa8", label=f"measured, slope {slope(sizes, seconds):.2f}")
         axes.set_xticks(sizes, [f"{size}" for size in sizes], rotation=30)
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
         axes.minorticks_off()
         axes.set_xlabel(name)
         axes.legend(frameon=False)
