@@ -14,7 +14,7 @@ from convis_xr import dims
 from convis_xr.contract import AXES
 from convis_xr.errors import ParameterError, explain
 from convis_xr.filters.geometry import Pair, check_pitch, check_step, pitch_of, step_of, upright
-from convis_xr.kernels.dispatch import choose
+from convis_xr.kernels.dispatch import choose, gradient_wanted
 from convis_xr.kernels.threads import parallel, split
 from convis_xr.layer import Layer
 from convis_xr.parameters import Parameter
@@ -122,7 +122,7 @@ class Weighted(Layer):
         if self.bias is None:
             return y
         bias = self.bias.to(y.dtype).view(1, -1, 1, 1, 1)
-        if choose("with_bias", y, bias) != "compiled":
+        if gradient_wanted(y, bias) or choose("with_bias", y, bias) != "compiled":
             return y + bias
         values, constant = y.numpy(), bias.detach().numpy()  # by numpy: see kernels/memory.py
 
