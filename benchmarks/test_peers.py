@@ -68,8 +68,8 @@ def test_frames_beside_opencv(speed: Speed, size: int) -> None:
 def test_scipy_gaussian(speed: Speed, sigma: float) -> None:
     values = frames(STEPS, 100).astype("f4")
     made = gaussian_blur(torch.from_numpy(values), (sigma, sigma)).numpy()
-    # scipy samples the Gaussian, which is another kernel where it is narrow
-    np.testing.assert_allclose(peers.blur(values, sigma), made, atol=255 * 0.02)
+    # scipy samples the Gaussian, which is another kernel the narrower it is
+    np.testing.assert_allclose(peers.blur(values, sigma), made, atol=255 * (0.1 if sigma < 2 else 0.02))
     speed(f"Gaussian, sigma {sigma:g} px", lambda: peers.blur(values, sigma), values.size, by="scipy", rounds=3)
 
 
