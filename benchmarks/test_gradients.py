@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 from torch import Tensor
 
 import convis_xr as cx
@@ -101,7 +102,7 @@ def cascade() -> cx.Layer:
 MODELS: dict[str, Callable[[], cx.Layer]] = {"cascade": cascade, "LN": lambda: cx.models.LN((20, 10, 10))}
 
 
-def film(steps: int) -> object:
+def film(steps: int) -> xr.DataArray:
     values = np.random.default_rng(0).random((steps, SIZE, SIZE), np.float32)
     return cx.as_stimulus(values, dt="1 ms", pixel_size="0.1 deg", units="1")
 
@@ -109,7 +110,7 @@ def film(steps: int) -> object:
 def fitting(model: cx.Layer, steps: int) -> tuple[Callable[[], object], Callable[[], object]]:
     """A forward pass, and a step of a fit: forward, loss, backward, and the optimizer's step."""
     movie = film(steps)
-    x = torch.as_tensor(movie.values)[None, None]  # type: ignore[attr-defined]
+    x = torch.as_tensor(movie.values)[None, None]
     with torch.no_grad():
         model(movie)
         target = model(x).roll(3, 2)

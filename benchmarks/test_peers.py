@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -67,9 +68,10 @@ def test_frames_beside_opencv(speed: Speed, size: int) -> None:
 @pytest.mark.parametrize("sigma", [1.0, 2.5, 7.5])
 def test_scipy_gaussian(speed: Speed, sigma: float) -> None:
     values = frames(STEPS, 100).astype("f4")
-    made = gaussian_blur(torch.from_numpy(values), (sigma, sigma)).numpy()
-    # scipy samples the Gaussian, which is another kernel the narrower it is
-    np.testing.assert_allclose(peers.blur(values, sigma), made, atol=255 * (0.1 if sigma < 2 else 0.02))
+    # scipy samples the Gaussian, which is another kernel of nearly the same width: what is smooth does not see that
+    smooth = peers.blur(values[:5], 4.0)
+    made = gaussian_blur(torch.from_numpy(smooth), (sigma, sigma)).numpy()
+    np.testing.assert_allclose(peers.blur(smooth, sigma), made, atol=0.5)
     speed(f"Gaussian, sigma {sigma:g} px", lambda: peers.blur(values, sigma), values.size, by="scipy", rounds=3)
 
 
@@ -115,11 +117,11 @@ def test_convolutions(
 def test_numpy_gain_control(speed: Speed, sigma: float) -> None:
     current = np.random.default_rng(0).standard_normal((STEPS, 100, 100), "f4")
     cat = {"amplification": 150.0, "leak": 5.0, "tau": 0.01, "gain": 100.0}
-    operation = lambda: peers.gain_control(current, sigma_px=sigma, **cat)  # noqa: E731
+    operation = partial(peers.gain_control, current, sigma_px=sigma, **cat)
     speed(f"gain control over {sigma:g} px", operation, current.size, by="numpy+scipy", rounds=2)
 
 
 def test_numpy_spikes(speed: Speed) -> None:
     current = 37 + 10 * np.random.default_rng(0).standard_normal((STEPS, 100, 100), "f4")
-    operation = lambda: peers.spikes(current, 50.0, 0.1, 0.003, 0.001, 0)  # noqa: E731
+    operation = partial(peers.spikes, current, 50.0, 0.1, 0.003, 0.001, 0)
     speed("LIF with noise", operation, current.size, by="numpy", rounds=2)

@@ -15,7 +15,7 @@ from convis_xr.options import get_option
 
 #: is told at level INFO
 LOG = logging.getLogger("convis_xr.compiling")
-COMPILING = "convis_xr: compiling kernels for this machine (once, about 10 s)"
+COMPILING = "convis_xr: compiling kernels for this machine (once, about 15 s)"
 
 
 class _Bar(tqdm):  # type: ignore[misc]
