@@ -16,11 +16,11 @@ from xarray.indexes import RangeIndex
 from zarr.storage import MemoryStore
 
 from convis_xr import dims
-from convis_xr.engine.arrays import METADATA, PARTIAL, ChunkedArray, compressor, declare
 from convis_xr.engine.facts import OutputFacts, TableFacts
 from convis_xr.engine.plan import Plan
 from convis_xr.engine.state import GROUP, Arrays
 from convis_xr.event_table import EventTable
+from convis_xr.io.zarr_files import METADATA, PARTIAL, ChunkedArray, compressor, declare
 
 #: samples of a very long time axis that are written at a time
 _TIME_CHUNK = 2**20
@@ -106,7 +106,7 @@ def write_root(folder: Path, attrs: Mapping[str, Any]) -> None:
     root["attributes"] = {**root["attributes"], **attrs}
     root["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": gathered}
     half = folder / (METADATA + PARTIAL)
-    half.write_text(json.dumps(root, indent=2))
+    half.write_text(json.dumps(root))
     os.replace(half, path)
 
 
@@ -126,13 +126,15 @@ def remove_partial(folder: Path) -> None:
 
 
 def open_result(folder: Path, coords: xr.Dataset, names: list[str]) -> xr.Dataset:
-    """Open a store lazily, variables in the order of ``names``; a very long time axis is taken from ``coords``."""
-    long = [name for name in coords.dims if isinstance(coords.xindexes.get(name), RangeIndex)]
-    opened = xr.open_zarr(folder, chunks={}, drop_variables=long)
+    """Open a store lazily, variables in the order of ``names``; numbers along a dimension are taken from ``coords``."""
+    known = [
+        name
+        for name in coords.dims
+        if isinstance(coords.xindexes.get(name), RangeIndex) or (name in coords and coords[name].dtype.kind in "fiu")
+    ]
+    opened = xr.open_zarr(folder, chunks={}, drop_variables=known)
     encoding = opened.encoding
-    if long:
-        opened = opened.assign_coords(coords[long].coords)
-    opened = opened[names]  # zarr lists them by the alphabet
+    opened = opened.assign_coords(coords[known].coords)[names]  # zarr lists variables by the alphabet
     opened.encoding = encoding
     return opened
 
