@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import dask
 import numpy as np
 import xarray as xr
+from dask.local import get_sync
 
 from convis_xr import dims
 from convis_xr.contract import check_finite
@@ -128,9 +128,9 @@ def _whole_blocks(variable: xr.Variable, low: int, high: int) -> Array | None:
 
     To cut, and to make a graph better, takes dask several times as long as to read.
     """
-    data = None if variable.chunks is None else variable.data  # what is lazy otherwise would be read as a whole
-    if not hasattr(data, "dask"):
+    if variable.chunks is None or not hasattr(variable.data, "dask"):  # without chunks, data would be read as a whole
         return None
+    data = variable.data
     axis = variable.get_axis_num(dims.TIME)
     edges = np.cumsum((0, *data.chunks[axis]))
     first, last = np.searchsorted(edges, (low, high))
@@ -140,7 +140,7 @@ def _whole_blocks(variable: xr.Variable, low: int, high: int) -> Array | None:
     keys = itertools.product(*spans)
     graph = data.dask.cull({(data.name, *key) for key in keys})
     finish, further = data.__dask_postcompute__()
-    return np.asarray(finish(dask.get(graph, _nested((data.name,), spans)), *further))
+    return np.asarray(finish(get_sync(graph, _nested((data.name,), spans)), *further))
 
 
 def _nested(key: tuple[Any, ...], spans: Sequence[range]) -> Any:

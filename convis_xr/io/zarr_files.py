@@ -168,13 +168,14 @@ class ChunkedArray:
         lows, highs = [low for low, _ in spans], [max(span) for span in spans]
         values = empty([high - low for low, high in zip(lows, highs, strict=True)], self.dtype)
         for numbers, begins in self._grid(lows, highs) if values.size else ():
-            there, here, whole = [], [], []
+            there: list[Any] = [...]
+            here, whole = [], []
             for begin, low, high, size in zip(begins, lows, highs, self._chunks, strict=True):
                 start, stop = max(begin, low), min(begin + size, high)
                 there.append(slice(start - low, stop - low))
                 here.append(slice(start - begin, stop - begin))
                 whole.append(stop - start == size)
-            place = values[(..., *there)]
+            place = values[tuple(there)]
             if all(whole) and place.flags.c_contiguous:
                 self._decode(self._path(numbers), place)
             else:
@@ -202,14 +203,13 @@ class ChunkedArray:
 
     def _decode(self, path: Path, chunk: Array) -> None:
         """Fill a chunk, which is contiguous, with what its file holds."""
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
+        content = _content(path)
+        if content is None:
             chunk[...] = self._empty
             return
         if isinstance(self._codec, Blosc):
             # by its header: the decoder takes its word for both, and reads or leaves what is not there
-            held, stored = (int.from_bytes(content[place : place + 4], "little") for place in (4, 12))
+            held, stored = (int.from_bytes(bytes(content[place : place + 4]), "little") for place in (4, 12))
             if (held, stored) != (chunk.nbytes, len(content)):
                 raise ValueError(f"a chunk of {held} bytes in {stored}: {path} is of {chunk.nbytes} in {len(content)}")
             self._codec.decode(content, chunk)
@@ -259,6 +259,16 @@ def _fill_value(value: Any, dtype: np.dtype[Any]) -> Any:
     if dtype.kind == "c":
         return complex(*(float(part) for part in value))
     return dtype.type(float(value) if isinstance(value, str) else value)
+
+
+def _content(path: Path) -> Array | None:
+    """The bytes of a file, None where there is none."""
+    try:
+        with path.open("rb") as file:
+            held = empty((os.fstat(file.fileno()).st_size,), np.dtype(np.uint8))
+            return held[: file.readinto(held.data)]
+    except FileNotFoundError:
+        return None
 
 
 def _replace(path: Path, content: Any) -> None:

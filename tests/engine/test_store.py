@@ -137,7 +137,7 @@ def test_a_very_long_time_axis_is_never_written_out_at_once(tmp_path: Path, monk
     from convis_xr import coordinates
 
     monkeypatch.setattr(coordinates, "LONGEST_EXPLICIT", 10)
-    monkeypatch.setattr(layout, "_TIME_CHUNK", 16)
+    monkeypatch.setattr(layout, "_AXIS_CHUNK", 16)
     values = film(60)
     long = xr.DataArray(values.values, grid(dict(values.sizes), cx.Sampling("1 ms", "0.1 deg")), values.dims)
     long.attrs["units"] = "1"
