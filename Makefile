@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt
-EXTRAS := video,viz,nwb,distributed,gpu,bench,dev
+EXTRAS := video,viz,nwb,recordings,distributed,gpu,bench,dev
 
 .DELETE_ON_ERROR:
 .PHONY: help env demo test test-all agreement lint bench clean

@@ -22,7 +22,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = PROJECT["project"]["optional-dependencies"]
 
 # Where a project has another name on conda, or is imported under another name.
-CONDA_NAMES = {"torch": "pytorch", "dask": "dask-core", "matplotlib": "matplotlib-base"}
+CONDA_NAMES = {"torch": "pytorch", "dask": "dask-core", "matplotlib": "matplotlib-base", "elephant": "python-elephant"}
 IMPORT_NAMES = {"PIL": "pillow", "yaml": "pyyaml"}
 # Comes with xarray, which makes its indexes and times of it.
 THROUGH_XARRAY = {"pandas"}
@@ -122,7 +122,8 @@ def test_environment_is_in_step_with_pyproject() -> None:
 
 
 def test_package_imports_only_what_it_declares() -> None:
-    allowed = declared("video", "viz", "nwb", "distributed", "gpu").keys() | THROUGH_XARRAY | {"convis-xr"}
+    extras = ("video", "viz", "nwb", "recordings", "distributed", "gpu")
+    allowed = declared(*extras).keys() | THROUGH_XARRAY | {"convis-xr"}
     allowed |= {"ipython"}  # reached for only from within IPython
     for path, name in imported_by_package():
         if name in sys.stdlib_module_names:
@@ -146,7 +147,7 @@ def test_entry_points_lead_somewhere(group: str) -> None:
 
 
 def test_optional_dependencies_are_the_promised_ones() -> None:
-    assert set(EXTRAS) == {"video", "viz", "nwb", "distributed", "gpu", "bench", "dev"}
+    assert set(EXTRAS) == {"video", "viz", "nwb", "recordings", "distributed", "gpu", "bench", "dev"}
     assert PROJECT["project"]["requires-python"] == ">=3.11"
 
 

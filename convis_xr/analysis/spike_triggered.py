@@ -13,8 +13,7 @@ from convis_xr import dims
 from convis_xr.contract import check_stimulus
 from convis_xr.engine.source import read_blocks
 from convis_xr.errors import ContractError, explain
-from convis_xr.sampling import Sampling, dequantified
-from convis_xr.units import DIMENSIONS, factor
+from convis_xr.pairing import check_response, stretch
 
 #: bytes of stimulus that are read at once
 BLOCK_BYTES = 2**25
@@ -139,7 +138,7 @@ class _Pairs:
             wanted = f"a window of 1 to {shown.sizes[dims.TIME]} steps"
             raise ContractError(explain("window", wanted=wanted, got=f"{self.lags} steps", cure='window="0.3 s"'))
         response = _checked(response)
-        self._start = _place(shown, response, sampling)
+        self._start = stretch(shown, response, sampling).start
         self._rest = response.isel({dims.TIME: 0}, drop=True)
         flat = response.transpose(dims.TIME, ...).values
         counts = np.asarray(flat, np.float64).reshape(len(flat), -1)
@@ -208,52 +207,8 @@ class _Pairs:
 
 def _checked(response: xr.DataArray) -> xr.DataArray:
     """A response that can weigh windows."""
-    if not isinstance(response, xr.DataArray):
-        cure = 'response["parvo_on"]'
-        raise ContractError(explain("response", wanted="a DataArray", got=type(response).__name__, cure=cure))
-    response = dequantified(response)
-    if dims.TIME not in response.dims:
-        got = f"{response.dims}"
-        raise ContractError(explain("response", wanted="counts per time step", got=got, cure='a dimension "time"'))
-    if not response.size:
-        got = f"sizes {dict(response.sizes)}"
-        raise ContractError(explain("response", wanted="at least one count", got=got, cure="a part that holds some"))
-    clash = [dim for dim in dims.SPACE if dim in response.dims]
-    if clash:
-        cure = 'response.stack(cell=("y", "x")).reset_index("cell"), or one cell: .isel(y=0, x=0)'
-        got = f"dimension {clash[0]!r}, which is the stimulus' own"
-        raise ContractError(explain("response", wanted="cells along a dimension of theirs", got=got, cure=cure))
-    if not np.isfinite(response.values).all() or (response.values < 0).any():
-        cure = "response.fillna(0) where nothing was recorded"
-        raise ContractError(explain("response", wanted="counts of 0 or more", got="others", cure=cure))
+    response = check_response(response)
+    if bool((response < 0).any()):
+        cure = "response.clip(0), or counts: .where(response >= 0, 0)"
+        raise ContractError(explain("response", wanted="counts of 0 or more", got="some below 0", cure=cure))
     return response
-
-
-def _place(shown: xr.DataArray, response: xr.DataArray, sampling: Sampling) -> int:
-    """Index in the stimulus of the response's first step; both must step alike."""
-    dt = sampling.need_dt("stimulus")
-    first, last = (_seconds(response[dims.TIME][at], shown[dims.TIME][0]) for at in (0, -1))
-    start = round(first / dt)
-    steps = response.sizes[dims.TIME]
-    off = max(abs(first - start * dt), abs(last - (start + steps - 1) * dt))
-    if off > 1e-3 * dt or start < 0 or start + steps > shown.sizes[dims.TIME]:
-        wanted = f"time labels that are among the stimulus' ({shown.sizes[dims.TIME]} of them, {dt:.6g} s apart)"
-        got = f"{steps} labels from {first:.6g} to {last:.6g} s after its first"
-        cure = "put both on one grid: cx.io.resample(stimulus, dt=), or .sel(time=) of what both have"
-        raise ContractError(explain("response", wanted=wanted, got=got, cure=cure))
-    return start
-
-
-def _seconds(label: xr.DataArray, zero: xr.DataArray) -> float:
-    """Time since the label ``zero``, s."""
-    kinds = [one.dtype.kind if one.dtype.kind in "mM" else "number" for one in (label, zero)]
-    if kinds[0] != kinds[1]:
-        wanted, cure = f"time labels as the stimulus has, {zero.dtype}", "one axis of time for both"
-        raise ContractError(explain("response", wanted=wanted, got=str(label.dtype), cure=cure))
-    if kinds[0] in "mM":
-        return float((label.values - zero.values) / np.timedelta64(1, "ns")) * 1e-9
-    units = str(zero.attrs["units"])
-    ours, theirs = (
-        factor(str(one.attrs.get("units", units)), DIMENSIONS["time"].unit, "time") for one in (label, zero)
-    )
-    return float(label) * ours - float(zero) * theirs

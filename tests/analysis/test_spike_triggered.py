@@ -134,10 +134,10 @@ def test_what_does_not_fit_is_refused() -> None:
     response = counts(stimulus)
     faults = {
         "time labels that are among": response.assign_coords(time=response.time + 0.004),
-        "at least one count": response[:0],
+        "at least one value": response[:0],
         "from 0.1 to": response.assign_coords(time=response.time + 0.1),
         "counts of 0 or more": response.astype(float) - 1,
-        "counts per time step": response.rename(time="step"),
+        "values per time step": response.rename(time="step"),
         "cells along a dimension": response.rename(cell="x"),
     }
     for message, bad in faults.items():
