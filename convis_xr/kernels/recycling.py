@@ -24,18 +24,18 @@ Array = np.ndarray[Any, Any]
 
 #: bytes from which on memory is worth to be kept
 LEAST = 2**18
-#: bytes that are kept while nobody has them
+#: bytes that are kept while nobody has them, where nothing is said
 MOST = 2**25
 
 
 class _Recycler:
     """Pieces of memory that nobody has."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
         self._free: list[mmap.mmap] = []
         # the garbage collector may give a piece back in the middle of either method, in the same thread
         self._lock = threading.RLock()
-        self._most = MOST
+        self._most = most
 
     def lend(self, shape: Sequence[int], dtype: np.dtype[Any]) -> Array:
         """An array, whose memory comes back with the end of its last view."""
@@ -73,8 +73,13 @@ _recycler: ContextVar[_Recycler | None] = ContextVar("convis_xr_recycler", defau
 
 
 @contextmanager
-def recycling() -> Iterator[None]:
+def recycling(most: int = MOST) -> Iterator[None]:
     """Within this block, in this thread and those that work for it, memory of `empty` is handed out again.
+
+    Parameters
+    ----------
+    most : int
+        Bytes that are kept while nobody has them.
 
     Examples
     --------
@@ -85,7 +90,7 @@ def recycling() -> Iterator[None]:
     ...     empty((1000, 999), np.dtype("float32")).ctypes.data == place
     True
     """
-    recycler = _Recycler()
+    recycler = _Recycler(most)
     token = _recycler.set(recycler)
     try:
         yield

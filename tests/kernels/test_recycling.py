@@ -117,3 +117,12 @@ def test_joined_is_torchs_cat() -> None:
     parts = [torch.rand(2, 3, steps, 2).mT for steps in (1, 0, 4)]
     assert torch.equal(joined(parts, 3), torch.cat(parts, 3))
     assert joined([torch.ones(1, requires_grad=True), torch.ones(1)], 0).requires_grad
+
+
+def test_more_is_kept_where_more_is_asked_for() -> None:
+    with recycling(2 * MOST):
+        held = [empty((MOST // 4,), BYTES) for _ in range(8)]
+        places = {one.ctypes.data for one in held}
+        del held
+        again = [empty((MOST // 4,), BYTES) for _ in range(8)]
+        assert {one.ctypes.data for one in again} == places
