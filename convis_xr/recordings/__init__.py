@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from convis_xr.lazy import attach
 
 if TYPE_CHECKING:
+    from convis_xr.recordings.assembling import as_recording as as_recording
     from convis_xr.recordings.binning import bin_spikes as bin_spikes
     from convis_xr.recordings.forms import spike_table as spike_table
     from convis_xr.recordings.forms import stimulus_of as stimulus_of
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from convis_xr.recordings.save import save as save
 
 _WHERE = {
+    "as_recording": "assembling",
     "bin_spikes": "binning",
     "cut": "repeats",
     "from_neo": "neo_objects",

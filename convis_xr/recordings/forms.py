@@ -214,7 +214,7 @@ def stimulus_of(recording: xr.DataTree, name: str | None = None) -> xr.DataArray
     if name is not None and name in found:
         return found[name]
     known = ", ".join(found) or "none"
-    if name in left_out:
+    if name is not None and name in left_out:
         raise ContractError(explain("name", wanted="a stimulus that was opened", got=name, cure=left_out[name]))
     cure = f"name={next(iter(found))!r}" if found else "a recording with a stimulus"
     got = known if name is None else f"{name!r}, among {known}"
