@@ -13,10 +13,10 @@ from xarray.indexes import RangeIndex
 from convis_xr import dims
 from convis_xr.errors import ContractError, explain
 from convis_xr.io.frames import picked
-from convis_xr.recordings.forms import Spikes, cell_table, check_spikes, codes
-from convis_xr.recordings.times import SLACK, Times
+from convis_xr.recordings.forms import Spikes, cell_table, check_spikes, codes, columns_of
+from convis_xr.recordings.times import SLACK, Times, label_seconds
 from convis_xr.sampling import Sampling, dequantified
-from convis_xr.units import factor, magnitude
+from convis_xr.units import magnitude
 
 #: bytes of a block of counts
 BLOCK_BYTES = 2**22
@@ -114,7 +114,7 @@ class Steps:
         self.count, labels = time.size, time
         if isinstance(time.to_dataset(name="_").xindexes.get(dims.TIME), RangeIndex):
             labels = time[[0, -1]]
-        values = _label_seconds(labels)
+        values = label_seconds(labels)
         #: by the ends, since `Sampling` rounds
         self.dt = float(values[-1] - values[0]) / (self.count - 1) if self.count > 1 else step
         self._labels = values if len(values) == self.count else None
@@ -198,24 +198,11 @@ def _labelled(binned: Binned, counter: Counter, time: xr.DataArray, beyond: np.n
     data = da.from_array(binned, chunks=(length, *counter.shape), name=name, meta=np.empty((0,) * binned.ndim, "i4"))
     names = (dims.CELL,) if counter.repeats is None else (dims.REPEAT, dims.CELL)
     made = xr.DataArray(data, dims=(dims.TIME, *names), name="response", attrs={"units": "count"})
-    made = made.assign_coords(time.coords.to_dataset()[[dims.TIME]].coords).assign_coords(
-        counter.table.set_coords(list(counter.table.data_vars)).coords
-    )
+    made = made.assign_coords(time.coords.to_dataset()[[dims.TIME]].coords).assign_coords(columns_of(counter.table))
     if counter.repeats is not None:
         made = made.assign_coords({dims.REPEAT: counter.repeats}).transpose(dims.REPEAT, dims.TIME, dims.CELL)
     attrs = {"units": "count", "long_name": "spikes before or after the grid"}
     return made.assign_coords(outside=(names, beyond, attrs))
-
-
-def _label_seconds(labels: xr.DataArray) -> Times:
-    """Labels of time in s; dates count from the first."""
-    values = labels.values
-    if values.dtype.kind == "M":
-        values = values - values[:1]
-    if values.dtype.kind == "m":
-        return np.asarray(values / np.timedelta64(1, "ns") * 1e-9, np.float64)
-    scale = factor(labels.attrs["units"], "s", dims.TIME)
-    return np.asarray(values, np.float64) * scale
 
 
 def _raise_outside(counter: Counter, steps: Steps, number: int) -> None:

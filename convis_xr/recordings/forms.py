@@ -154,6 +154,13 @@ def cell_table(cells: Any, spikes: Spikes) -> xr.Dataset:
     return table
 
 
+def columns_of(cells: xr.Dataset) -> xr.Coordinates:
+    """What a table knows of its cells, one value for each, as coordinates of a response."""
+    several = [name for name, value in cells.variables.items() if value.dims != (dims.CELL,)]
+    plain = cells.drop_vars(several)
+    return plain.set_coords(list(plain.data_vars)).coords
+
+
 def codes(labels: np.ndarray[Any, Any], table: xr.Dataset) -> np.ndarray[Any, np.dtype[np.int32]]:
     """Place of each label in a table of cells, -1 for others."""
     return table.indexes[dims.CELL].get_indexer(pd.Index(labels)).astype(np.int32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from convis_xr.contract import check_stimulus
 from convis_xr.coordinates import space
 from convis_xr.errors import ContractError, explain
 from convis_xr.io.faults import needed
-from convis_xr.io.streaming import BLOCK_BYTES
+from convis_xr.io.streaming import blocks
 from convis_xr.recordings.binning import Steps
 from convis_xr.recordings.forms import (
     CELLS,
@@ -30,7 +29,10 @@ from convis_xr.recordings.forms import (
 )
 from convis_xr.recordings.nwb import SESSION
 from convis_xr.recordings.nwb_series import AXES, write_note
+from convis_xr.recordings.times import label_seconds
 
+#: bytes of a chunk of the file
+STORED_BYTES = 2**20
 #: columns of electrodes that NWB itself has
 _ELECTRODE = ("x", "y", "z", "imp", "location", "filtering", "reference")
 
@@ -77,10 +79,9 @@ def _series(pynwb: Any, name: str, film: xr.DataArray) -> Any:
     if set(names) != set(film.dims):
         got, cure = f"{film.dims}", ".isel(batch=0), or save it as .zarr"
         raise ContractError(explain(name, wanted="a film, as NWB has it", got=got, cure=cure))
-    film = film.transpose(*names)
     kind = pynwb.image.ImageSeries if dims.X in names else pynwb.TimeSeries
     comments = write_note(film.isel({dims.TIME: slice(0, 1)}), pixel, names)
-    return kind(name=name, data=_blocks(film), unit=film.attrs["units"], comments=comments, **_clock(film))
+    return kind(name=name, data=_blocks(film, names), unit=film.attrs["units"], comments=comments, **_clock(film))
 
 
 def _uneven(film: xr.DataArray) -> bool:
@@ -96,7 +97,7 @@ def _pixel(film: xr.DataArray, name: str) -> tuple[float, float]:
     pitch = []
     for axis, sign in ((dims.Y, -1), (dims.X, 1)):
         values = film[axis].values.astype(np.float64)
-        step = film[axis].attrs.get("step", values[-1] - values[0] / max(len(values) - 1, 1))
+        step = film[axis].attrs.get("step", (values[-1] - values[0]) / max(len(values) - 1, 1))
         made = space(axis, len(values), sign * abs(float(step))).values
         in_degree = film[axis].attrs.get("units") == "degree"
         if not in_degree or np.abs(made - values).max() > 1e-3 * abs(float(step)):
@@ -109,17 +110,8 @@ def _pixel(film: xr.DataArray, name: str) -> tuple[float, float]:
 
 def _clock(film: xr.DataArray) -> dict[str, Any]:
     """Rate and start where a reader makes the same labels of them, bit by bit; else a time stamp for each frame."""
-    labels = film[dims.TIME]
-    if labels.dtype.kind in "mM":
-        labels = xr.DataArray(
-            (labels.values - labels.values[:1]) / np.timedelta64(1, "ns") * 1e-9, attrs={"units": "s"}
-        )
-    seconds = labels.values.astype(np.float64)
-    if labels.attrs["units"] != "s":
-        from convis_xr.units import factor
-
-        seconds = seconds * factor(labels.attrs["units"], "s", dims.TIME)
-    step = labels.attrs.get("step", 0.0) or (seconds[1] - seconds[0] if len(seconds) > 1 else 0.0)
+    seconds = label_seconds(film[dims.TIME])
+    step = film[dims.TIME].attrs.get("step", 0.0) or (seconds[1] - seconds[0] if len(seconds) > 1 else 0.0)
     if step > 0:
         rate = 1 / float(step)
         # as `Sampling` and `coordinates.grid` make them
@@ -128,25 +120,16 @@ def _clock(film: xr.DataArray) -> dict[str, Any]:
     return {"timestamps": seconds}
 
 
-def _blocks(film: xr.DataArray) -> Any:
-    """The values along time, as many at once as fit into a block."""
-    hdmf = needed("hdmf.data_utils", "nwb")
-    frame = max(1, film.nbytes // film.sizes[dims.TIME])
-    length = max(1, BLOCK_BYTES // frame)
-    h5io = needed("hdmf.backends.hdf5", "nwb").H5DataIO
-
-    def parts() -> Iterator[np.ndarray[Any, Any]]:
-        for first in range(0, film.sizes[dims.TIME], length):
-            yield from film.isel({dims.TIME: slice(first, first + length)}).values
-
-    iterator = hdmf.DataChunkIterator(
-        data=parts(),
-        maxshape=(None, *film.shape[1:]),
-        dtype=film.dtype,
-        buffer_size=length,
-    )
-    stored = max(1, min(film.sizes[dims.TIME], 2**20 // frame))
-    return h5io(iterator, chunks=(stored, *film.shape[1:]), maxshape=(None, *film.shape[1:]))
+def _blocks(film: xr.DataArray, names: tuple[str, ...]) -> Any:
+    """The values frame by frame, with axes ``names``; each block is computed once."""
+    chunks = needed("hdmf.data_utils", "nwb").DataChunkIterator
+    order = [film.dims.index(name) for name in names]
+    frames = (frame for block in blocks(film) for frame in block.transpose(order))
+    shape = tuple(film.sizes[name] for name in names[1:])
+    length = min(film.sizes[dims.TIME], max(1, STORED_BYTES * film.sizes[dims.TIME] // max(1, film.nbytes)))
+    iterator = chunks(data=frames, maxshape=(None, *shape), dtype=film.dtype, buffer_size=length)
+    stored = needed("hdmf.backends.hdf5", "nwb").H5DataIO
+    return stored(iterator, chunks=(length, *shape), maxshape=(None, *shape))
 
 
 def _add_units(file: Any, recording: xr.DataTree) -> None:
@@ -164,7 +147,7 @@ def _add_units(file: Any, recording: xr.DataTree) -> None:
     columns = _columns(table, dims.CELL, {dims.CELL, "obs_intervals"})
     ids = labels.tolist() if labels.dtype.kind in "iu" else list(range(len(labels)))
     if labels.dtype.kind not in "iu":
-        columns["label"] = (labels, "label of the cell")
+        columns[dims.CELL] = (labels, "label of the cell")
     for name, (_, text) in columns.items():
         file.add_unit_column(name, text)
     place = None if checked is None else codes(checked.cell, table)

@@ -16,7 +16,10 @@ _RAGGED = "differs in length from row to row"
 
 
 def table(columns: Any, dim: str, *, skip: tuple[str, ...] = ()) -> xr.Dataset:
-    """A ``DynamicTable`` over ``dim``; what has no form as an array is told in the attribute ``left_out``."""
+    """A ``DynamicTable`` over ``dim``; what has no form as an array is told in the attribute ``left_out``.
+
+    The labels are those of a column that is called ``dim``, else the rows' numbers (``id``).
+    """
     made: dict[str, xr.Variable] = {}
     left_out: dict[str, str] = {}
     for name in columns.colnames:
@@ -33,8 +36,8 @@ def table(columns: Any, dim: str, *, skip: tuple[str, ...] = ()) -> xr.Dataset:
         further = tuple(f"{name}_{axis}" for axis in range(1, values.ndim))
         made[_ENDS.get(name, name)] = xr.Variable((dim, *further), values, attrs)
     notes = {LEFT_OUT: left_out} if left_out else {}
-    made.pop(dim, None)
-    return xr.Dataset(made, {dim: np.asarray(columns.id[:])}, notes)
+    labels = made.pop(dim).values if dim in made else np.asarray(columns.id[:])
+    return xr.Dataset(made, {dim: labels}, notes)
 
 
 def units(found: Any) -> tuple[xr.Dataset | None, xr.Dataset]:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from convis_xr.errors import ContractError, explain
@@ -152,10 +153,20 @@ def _open_zarr(path: Path) -> xr.DataTree:
     if not set(tree.children) & {STIMULUS, SPIKES, CELLS, TRIALS}:
         cure = "cx.open_stimulus(path) for a stimulus alone"
         raise bad_file(path, "a recording", f"a store with {', '.join(tree.children) or 'no groups'}", cure)
-    read = {name for name in tree.children if name != STIMULUS and name != "templates"}
-    return xr.DataTree.from_dict(
-        {
-            node.path: node.to_dataset().load() if node.path.split("/")[1] in read else node.to_dataset()
-            for node in tree.subtree
-        }
-    )
+    return xr.DataTree.from_dict({node.path: _node(node) for node in tree.subtree})
+
+
+def _node(node: xr.DataTree) -> xr.Dataset:
+    """A node of a store: stimuli stay there, the rest is read."""
+    dataset = node.to_dataset(inherit=False)
+    if node.path.split("/")[1] in (STIMULUS, "templates"):
+        return dataset
+    dataset = dataset.load()
+    texts = {name: _text(value) for name, value in dataset.variables.items() if value.dtype.kind in "OT"}
+    coords = {name: value for name, value in texts.items() if name in dataset.coords}
+    return dataset.assign({name: value for name, value in texts.items() if name not in coords}).assign_coords(coords)
+
+
+def _text(variable: xr.Variable) -> xr.Variable:
+    values = np.asarray(variable.values.tolist(), np.str_).reshape(variable.shape)
+    return xr.Variable(variable.dims, values, variable.attrs)

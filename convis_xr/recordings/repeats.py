@@ -14,7 +14,7 @@ from convis_xr.coordinates import grid
 from convis_xr.errors import ContractError, explain
 from convis_xr.pairing import SLACK, check_response
 from convis_xr.recordings.binning import Counter, Steps
-from convis_xr.recordings.forms import cell_table, check_spikes
+from convis_xr.recordings.forms import cell_table, check_spikes, columns_of
 from convis_xr.recordings.times import Times, seconds
 from convis_xr.sampling import Sampling, dequantified
 from convis_xr.scales import step_seconds
@@ -149,8 +149,7 @@ def _of_spikes(spikes: Any, start: Times, stop: Times, dt: Any, cells: Any) -> t
         da.from_delayed(_count(counter, begin, step, number), (number, counter.width), np.float32)
         for begin, number in zip(start.tolist(), _whole_steps(start, stop, step).tolist(), strict=True)
     ]
-    columns = table.set_coords(list(table.data_vars)).coords
-    empty = xr.DataArray(np.empty((0, counter.width), np.float32), columns, (dims.TIME, dims.CELL))
+    empty = xr.DataArray(np.empty((0, counter.width), np.float32), columns_of(table), (dims.TIME, dims.CELL))
     return pieces, step, empty.assign_attrs(units="count")
 
 

@@ -72,6 +72,10 @@ def _write_zarr(recording: xr.DataTree, path: Path) -> None:
     """Node by node, and one block after the other: where one fails, no other thread is still writing."""
     for node in recording.subtree:
         dataset = node.to_dataset(inherit=False).drop_encoding()
+        # zarr has a type for texts of any length only
+        texts = {name: value.astype(object) for name, value in dataset.variables.items() if value.dtype.kind == "U"}
+        dataset = dataset.assign({name: value for name, value in texts.items() if name in dataset.data_vars})
+        dataset = dataset.assign_coords({name: value for name, value in texts.items() if name in dataset.coords})
         group = None if node.path == "/" else node.path
         writing = dataset.to_zarr(path, group=group, mode="a", consolidated=False, compute=False)
         writing.compute(scheduler="synchronous")

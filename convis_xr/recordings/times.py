@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from convis_xr import dims
 from convis_xr.errors import ContractError, UnitError, explain
 from convis_xr.sampling import dequantified
 from convis_xr.units import Quantity, factor, has_dimension, parse_unit
@@ -65,6 +66,17 @@ def in_seconds(array: np.ndarray[Any, Any], units: str, name: str) -> Times:
         got = f"{made[bad[0]]} at index {bad[0]} ({len(bad)} such values)"
         raise ContractError(explain(name, wanted="finite times", got=got, cure="drop these, with what belongs to them"))
     return made
+
+
+def label_seconds(labels: xr.DataArray) -> Times:
+    """Labels of time in s; dates count from the first."""
+    values = labels.values
+    if values.dtype.kind == "M":
+        values = values - values[:1]
+    if values.dtype.kind == "m":
+        return np.asarray(values / np.timedelta64(1, "ns") * 1e-9, np.float64)
+    scale = factor(labels.attrs["units"], "s", dims.TIME)
+    return np.asarray(values, np.float64) * scale
 
 
 def _taken_apart(values: Any) -> tuple[Any, str | None]:
