@@ -9,7 +9,7 @@ import xarray as xr
 from convis_xr import dims
 from convis_xr.contract import check_stimulus
 from convis_xr.errors import ContractError, explain
-from convis_xr.recordings.forms import cell_table, check_spikes, recording_tree
+from convis_xr.recordings.forms import cell_table, check_all_known, check_spikes, recording_tree
 from convis_xr.recordings.repeats import ENDS
 from convis_xr.recordings.times import seconds
 
@@ -67,6 +67,7 @@ def as_recording(
 def _spikes(spikes: Any, cells: Any) -> tuple[xr.Dataset, xr.Dataset]:
     checked = check_spikes(spikes)
     table = cell_table(cells, checked)
+    check_all_known(checked, table)
     coords = {dims.CELL: (dims.EVENT, checked.cell)}
     if checked.repeat is not None:
         coords[dims.REPEAT] = (dims.EVENT, checked.repeat)

@@ -154,6 +154,15 @@ def cell_table(cells: Any, spikes: Spikes) -> xr.Dataset:
     return table
 
 
+def check_all_known(spikes: Spikes, table: xr.Dataset) -> None:
+    """Raise where spikes are of cells that a table of a recording does not have: they would be lost."""
+    unknown = np.unique(spikes.cell[codes(spikes.cell, table) < 0]).tolist()
+    if unknown:
+        known = ", ".join(map(str, table[dims.CELL].values[:10]))
+        cure = "a table with all cells that spike, or a selection of the spikes"
+        raise ContractError(explain("cells", wanted=f"{unknown[0]!r} among the cells", got=known, cure=cure))
+
+
 def columns_of(cells: xr.Dataset) -> xr.Coordinates:
     """What a table knows of its cells, one value for each, as coordinates of a response."""
     several = [name for name, value in cells.variables.items() if value.dims != (dims.CELL,)]

@@ -23,6 +23,7 @@ from convis_xr.recordings.forms import (
     SPIKES,
     TRIALS,
     cell_table,
+    check_all_known,
     check_spikes,
     codes,
     stimuli_of,
@@ -31,6 +32,7 @@ from convis_xr.recordings.nwb import SESSION
 from convis_xr.recordings.nwb_series import AXES, write_note
 from convis_xr.recordings.times import label_seconds
 
+_OBSERVED = "obs_intervals"
 #: bytes of a chunk of the file
 STORED_BYTES = 2**20
 #: columns of electrodes that NWB itself has
@@ -133,32 +135,44 @@ def _blocks(film: xr.DataArray, names: tuple[str, ...]) -> Any:
 
 
 def _add_units(file: Any, recording: xr.DataTree) -> None:
-    """A row for each cell."""
-    spikes = recording[SPIKES].to_dataset() if SPIKES in recording.children else None
-    cells = recording[CELLS].to_dataset() if CELLS in recording.children else None
-    checked = None if spikes is None else check_spikes(spikes)
-    if checked is not None and checked.repeat is not None:
-        cure = "save it as .zarr, or put repeats behind one another on one clock"
-        raise ContractError(explain("spikes", wanted="one recording, for NWB", got="repeats", cure=cure))
-    table = cells if checked is None else cell_table(cells, checked)
-    if table is None:
-        return
+    """A row for each cell, column by column: hdmf would look at spikes that are added row by row one by one."""
+    common, misc = needed("hdmf.common", "nwb"), needed("pynwb.misc", "nwb")
+    table, trains = _cells(recording)
     labels = table[dims.CELL].values
-    columns = _columns(table, dims.CELL, {dims.CELL, "obs_intervals"})
+    columns = _columns(table, dims.CELL, {dims.CELL, _OBSERVED})
     ids = labels.tolist() if labels.dtype.kind in "iu" else list(range(len(labels)))
     if labels.dtype.kind not in "iu":
         columns[dims.CELL] = (labels, "label of the cell")
-    for name, (_, text) in columns.items():
-        file.add_unit_column(name, text)
-    place = None if checked is None else codes(checked.cell, table)
-    for at, number in enumerate(ids):
-        row = {name: values[at] for name, (values, _) in columns.items()}
-        if checked is not None and place is not None:
-            row["spike_times"] = checked.times[place == at]
-        if "obs_intervals" in table.variables:
-            observed = table["obs_intervals"].values[at]
-            row["obs_intervals"] = observed[~np.isnan(observed[:, 0])]
-        file.add_unit(id=number, **row)
+    made = [
+        common.VectorData(name=name, description=text, data=values.tolist() if values.dtype.kind in "UO" else values)
+        for name, (values, text) in columns.items()
+    ]
+    ragged = {"spike_times": trains}
+    if _OBSERVED in table.variables:
+        ragged[_OBSERVED] = [rows[~np.isnan(rows[:, 0])] for rows in table[_OBSERVED].values]
+    for name, rows in ragged.items():
+        if rows is not None:
+            data = common.VectorData(name=name, description=f"{name} of each cell, s", data=np.concatenate(rows))
+            made += [data, common.VectorIndex(name=f"{name}_index", data=np.cumsum([*map(len, rows)]), target=data)]
+    names = [*columns, *(name for name, rows in ragged.items() if rows is not None)]
+    file.units = misc.Units(name="units", description="cells", id=ids, columns=made, colnames=names)
+
+
+def _cells(recording: xr.DataTree) -> tuple[xr.Dataset, list[np.ndarray[Any, Any]] | None]:
+    """The table of cells, and the spike times of each."""
+    if SPIKES not in recording.children:
+        return recording[CELLS].to_dataset(), None
+    cells = recording[CELLS].to_dataset() if CELLS in recording.children else None
+    checked = check_spikes(recording[SPIKES])
+    if checked.repeat is not None:
+        cure = "save it as .zarr, or put repeats behind one another on one clock"
+        raise ContractError(explain("spikes", wanted="one recording, for NWB", got="repeats", cure=cure))
+    table = cell_table(cells, checked)
+    check_all_known(checked, table)
+    place = codes(checked.cell, table)
+    order = np.argsort(place, kind="stable")
+    ends = np.cumsum(np.bincount(place[order], minlength=table.sizes[dims.CELL]))
+    return table, np.split(checked.times[order], ends[:-1])
 
 
 def _add_trials(file: Any, trials: xr.Dataset) -> None:

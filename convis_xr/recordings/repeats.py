@@ -12,8 +12,9 @@ from dask.base import tokenize
 from convis_xr import dims
 from convis_xr.coordinates import grid
 from convis_xr.errors import ContractError, explain
+from convis_xr.io.frames import picked
 from convis_xr.pairing import SLACK, check_response
-from convis_xr.recordings.binning import Counter, Steps
+from convis_xr.recordings.binning import BLOCK_BYTES, Counter, Steps
 from convis_xr.recordings.forms import cell_table, check_spikes, columns_of
 from convis_xr.recordings.times import Times, seconds
 from convis_xr.sampling import Sampling, dequantified
@@ -22,6 +23,7 @@ from convis_xr.units import Quantity
 
 #: what a table of trials says of when they were
 ENDS = ("start", "stop")
+_EMPTY = np.empty((0, 0, 0), np.float32)
 
 
 def cut(recorded: Any, trials: Any, dt: Any = None, *, cells: Any = None) -> xr.DataArray:
@@ -67,15 +69,11 @@ def cut(recorded: Any, trials: Any, dt: Any = None, *, cells: Any = None) -> xr.
     table, start, stop = _trials(trials)
     if isinstance(recorded, xr.DataArray):
         _unwanted(dt=dt, cells=cells)
-        pieces, step, labels = _of_response(recorded, start, stop)
+        made, step = _of_response(recorded, start, stop)
     else:
-        pieces, step, labels = _of_spikes(recorded, start, stop, dt, cells)
-    longest = max(piece.shape[0] for piece in pieces)
-    padded = [_padded(piece, longest) for piece in pieces]
-    names = (dims.REPEAT, dims.TIME, *labels.dims[1:])
-    made = xr.DataArray(da.stack(padded), dims=names, name=labels.name or "response", attrs=labels.attrs)
-    made = made.assign_coords(labels.coords).assign_coords(grid({dims.TIME: longest}, Sampling(Quantity(step, "s"))))
-    return made.assign_coords(table.coords)
+        made, step = _of_spikes(recorded, start, stop, dt, cells)
+    time = grid({dims.TIME: made.sizes[dims.TIME]}, Sampling(Quantity(step, "s")))
+    return made.assign_coords(time).assign_coords(table.coords)
 
 
 def _trials(trials: Any) -> tuple[xr.Dataset, Times, Times]:
@@ -110,8 +108,8 @@ def _unwanted(**given: Any) -> None:
             raise ContractError(explain(name, wanted="nothing: a response has its own", got=str(value), cure=cure))
 
 
-def _of_response(response: xr.DataArray, start: Times, stop: Times) -> tuple[list[Any], float, xr.DataArray]:
-    """The stretch (time, ...) of each trial, the step, and an empty response that has the labels."""
+def _of_response(response: xr.DataArray, start: Times, stop: Times) -> tuple[xr.DataArray, float]:
+    """The stretches of all trials (repeat, time, ...), and the step."""
     response = check_response(response, missing=True).transpose(dims.TIME, ...)
     if dims.REPEAT in response.dims:
         cure = "response.isel(repeat=0), or the spikes"
@@ -125,18 +123,31 @@ def _of_response(response: xr.DataArray, start: Times, stop: Times) -> tuple[lis
         wanted = f"trials within the response, {steps.start:.6g} to {steps.stop:.6g} s"
         got = f"trial {at} from {start[at]:.6g} to {stop[at]:.6g} s ({len(beside)} such trials)"
         raise ContractError(explain("trials", wanted=wanted, got=got, cure="the same clock and unit for both"))
-    dtype = response.dtype if response.dtype.kind == "f" else np.float32
-    values = response.chunk().data.astype(dtype) if response.chunks is None else response.data.astype(dtype)
-    pieces = []
-    for begin, end in zip(first.tolist(), last.tolist(), strict=True):
-        piece = values[max(begin, 0) : min(end, steps.count)]
-        before, after = max(-begin, 0), max(end - steps.count, 0)
-        pieces.append(_padded(piece, len(piece) + after, before))
-    return pieces, steps.dt, response.isel({dims.TIME: slice(0)}).drop_vars(_along(response))
+    longest = int((last - first).max())
+    values = response.chunk().data if response.chunks is None else response.data
+    stretches = [_stretch(values, *ends, longest) for ends in zip(first.tolist(), last.tolist(), strict=True)]
+    along = [name for name, value in response.coords.items() if dims.TIME in value.dims]
+    coords = response.drop_vars(along).coords
+    made = xr.DataArray(da.stack(stretches), coords, (dims.REPEAT, *response.dims), response.name, response.attrs)
+    return made, steps.dt
 
 
-def _of_spikes(spikes: Any, start: Times, stop: Times, dt: Any, cells: Any) -> tuple[list[Any], float, xr.DataArray]:
-    """The counts (time, cell) of each trial, the step, and an empty response that has the labels."""
+def _stretch(values: Any, first: int, last: int, longest: int) -> Any:
+    """The steps from ``first`` to ``last``, as one block (longest, ...) with NaN where there are none."""
+    dtype = values.dtype if values.dtype.kind == "f" else np.dtype(np.float32)
+    piece = values[max(first, 0) : min(last, len(values))].rechunk({0: -1})
+    chunks = ((longest,), *piece.chunks[1:])
+    return piece.map_blocks(_padded, max(-first, 0), longest, dtype, dtype=dtype, chunks=chunks)
+
+
+def _padded(block: np.ndarray[Any, Any], before: int, length: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    made = np.full((length, *block.shape[1:]), np.nan, dtype)
+    made[before : before + len(block)] = block
+    return made
+
+
+def _of_spikes(spikes: Any, start: Times, stop: Times, dt: Any, cells: Any) -> tuple[xr.DataArray, float]:
+    """The counts of all trials (repeat, time, cell), and the step."""
     checked = check_spikes(spikes)
     if checked.repeat is not None:
         cure = "bin_spikes(spikes, grid): they are in repeats already"
@@ -144,23 +155,33 @@ def _of_spikes(spikes: Any, start: Times, stop: Times, dt: Any, cells: Any) -> t
     if dt is None:
         raise ContractError(explain("dt", wanted="a time step", got="none", cure='cut(spikes, trials, dt="10 ms")'))
     step, table = step_seconds(dt), cell_table(cells, checked)
-    counter = Counter(checked, table)
-    pieces = [
-        da.from_delayed(_count(counter, begin, step, number), (number, counter.width), np.float32)
-        for begin, number in zip(start.tolist(), _whole_steps(start, stop, step).tolist(), strict=True)
-    ]
-    empty = xr.DataArray(np.empty((0, counter.width), np.float32), columns_of(table), (dims.TIME, dims.CELL))
-    return pieces, step, empty.assign_attrs(units="count")
+    counts = TrialCounts(Counter(checked, table), start, _whole_steps(start, stop, step), step)
+    length = max(1, BLOCK_BYTES // (counts.dtype.itemsize * int(np.prod(counts.shape[1:]))))
+    data = da.from_array(counts, chunks=(length, *counts.shape[1:]), name=f"trials-{tokenize(counts)}", meta=_EMPTY)
+    names = (dims.REPEAT, dims.TIME, dims.CELL)
+    return xr.DataArray(data, columns_of(table), names, "response", {"units": "count"}), step
 
 
-def _count(counter: Counter, begin: float, step: float, number: int) -> Any:
-    from dask.delayed import delayed
+class TrialCounts:
+    """What dask reads blocks of: counts (repeat, time, cell), NaN behind the last whole step of a trial."""
 
-    return delayed(_counts, name="trial-" + tokenize(counter, begin, step, number))(counter, begin, step, number)
+    dtype, ndim = np.dtype(np.float32), 3
 
+    def __init__(self, counter: Counter, start: Times, number: np.ndarray[Any, Any], step: float) -> None:
+        self._of = counter, start, number, step
+        self.shape = (len(start), int(number.max()), counter.width)
 
-def _counts(counter: Counter, begin: float, step: float, number: int) -> np.ndarray[Any, Any]:
-    return counter.within(begin + step * np.arange(number + 1), step).astype(np.float32)
+    def __getitem__(self, key: tuple[Any, ...]) -> np.ndarray[Any, Any]:
+        """A part of the counts."""
+        wanted = np.arange(self.shape[0])[key[0]]
+        block = np.full((wanted.size, *self.shape[1:]), np.nan, self.dtype)
+        counter, start, number, step = self._of
+        for row, at in zip(block, np.atleast_1d(wanted), strict=True):
+            row[: number[at]] = counter.within(start[at] + step * np.arange(number[at] + 1), step)
+        return picked(block, (slice(None) if wanted.ndim else 0, *key[1:]))
+
+    def __dask_tokenize__(self) -> Any:
+        return self._of
 
 
 def _whole_steps(start: Times, stop: Times, step: float) -> np.ndarray[Any, np.dtype[np.int64]]:
@@ -172,13 +193,3 @@ def _whole_steps(start: Times, stop: Times, step: float) -> np.ndarray[Any, np.d
         cure = "a shorter dt, or drop these trials"
         raise ContractError(explain("trials", wanted=f"at least one step of {step:.6g} s", got=got, cure=cure))
     return number
-
-
-def _padded(piece: Any, length: int, before: int = 0) -> Any:
-    """A stretch with NaN before and behind, up to a length (that before not counted)."""
-    width = [(before, length - piece.shape[0]), *[(0, 0)] * (piece.ndim - 1)]
-    return piece if not any(width[0]) else da.pad(piece, width, constant_values=np.nan)
-
-
-def _along(response: xr.DataArray) -> list[Any]:
-    return [name for name, value in response.coords.items() if dims.TIME in value.dims]

@@ -214,6 +214,25 @@ def test_what_nwb_has_no_place_for_raises(tmp_path, recording):
     assert not list(tmp_path.iterdir())
 
 
+def test_spikes_of_unknown_cells_are_not_lost(tmp_path):
+    cells = xr.Dataset(coords={"cell": [1, 2]})
+    with pytest.raises(cx.ContractError, match="cells: wanted 3 among the cells, got 1, 2"):
+        as_recording(spikes=spike_table({3: [0.1], 1: [0.2]}), cells=cells)
+    tree = xr.DataTree.from_dict({"spikes": spike_table({3: [0.1], 1: [0.2]}), "cells": cells})
+    with pytest.raises(cx.ContractError, match="cells: wanted 3 among the cells"):
+        save(tree, tmp_path / "lost.nwb")
+
+
+def test_cells_without_spikes_are_written(tmp_path):
+    cells = xr.Dataset({"depth": ("cell", [1.0, 2.0])}, {"cell": [1, 2]})
+    save(as_recording(spikes=spike_table({}), cells=cells), tmp_path / "silent.nwb")
+    back = cx.open_recording(tmp_path / "silent.nwb")
+    assert back["cells/depth"].values.tolist() == [1.0, 2.0]
+    assert back["spikes"].sizes["event"] == 0
+    save(xr.DataTree.from_dict({"cells": cells}), tmp_path / "cells.nwb")
+    assert cx.open_recording(tmp_path / "cells.nwb")["cells/cell"].values.tolist() == [1, 2]
+
+
 def test_parts_of_another_form_raise():
     with pytest.raises(cx.ContractError, match="noise: units: wanted a unit"):
         as_recording(stimulus=film().drop_attrs(deep=False).rename("noise"))
