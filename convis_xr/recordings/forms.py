@@ -58,15 +58,21 @@ def spike_table(trains: Mapping[Any, Any], *, units: str = "s") -> xr.Dataset:
     >>> table["time"].values, table["cell"].values
     (array([0.1, 0.2, 0.3]), array(['a', 'b', 'a'], dtype='<U1'))
     """
-    rows = [
-        in_seconds(np.asarray(train, np.float64), units, f"spike times of {cell}") for cell, train in trains.items()
-    ]
-    odd = [(cell, row.shape) for cell, row in zip(trains, rows, strict=True) if row.ndim != 1]
-    if odd:
-        got = f"shape {odd[0][1]}"
-        raise ContractError(explain(f"spike times of {odd[0][0]}", wanted="one row", got=got, cure=".ravel()"))
+    if not isinstance(trains, Mapping):
+        cure = 'spike_table({"cell 1": times, ...})'
+        raise ContractError(explain("trains", wanted="times by label", got=type(trains).__name__, cure=cure))
+    rows = [_row(train, units, f"spike times of {cell}") for cell, train in trains.items()]
     labels = np.asarray(list(trains)) if trains else np.empty(0, np.int64)
     return sorted_table(rows, labels)
+
+
+def _row(train: Any, units: str, name: str) -> Times:
+    """The times of one cell, s."""
+    times = np.asarray(train)
+    if times.ndim != 1 or (times.size and times.dtype.kind not in "iuf"):
+        got = f"{times.dtype} of shape {times.shape}"
+        raise ContractError(explain(name, wanted="one row of numbers", got=got, cure="np.ravel(times)"))
+    return in_seconds(times, units, name)
 
 
 def sorted_table(
@@ -91,6 +97,9 @@ def check_spikes(spikes: Any) -> Spikes:
         It is no such table.
     """
     if isinstance(spikes, xr.DataTree):
+        if SPIKES in spikes.children:
+            cure = 'recording["spikes"]'
+            raise ContractError(explain("spikes", wanted="a table of spikes", got="a whole recording", cure=cure))
         spikes = spikes.to_dataset()
     if not isinstance(spikes, xr.Dataset):
         cure = 'recording["spikes"], or cx.recordings.spike_table({"cell 1": times, ...})'
@@ -138,7 +147,7 @@ def cell_table(cells: Any, spikes: Spikes) -> xr.Dataset:
         table = cells.coords.to_dataset() if isinstance(cells, xr.DataArray) else cells
         table = table.drop_vars([name for name, value in table.variables.items() if dims.CELL not in value.dims])
     else:
-        labels = np.unique(spikes.cell) if cells is None else np.asarray(list(cells))
+        labels = np.unique(spikes.cell) if cells is None else np.atleast_1d(np.asarray(cells))
         table = xr.Dataset(coords={dims.CELL: labels})
         missing = [] if cells is None else labels[~np.isin(labels, spikes.cell)].tolist()
         if missing:

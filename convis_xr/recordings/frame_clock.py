@@ -65,7 +65,7 @@ def on_clock(
     (array([0., 1., 1., 2., 3.]), 0, 0.0199)
     """
     if not isinstance(frames, xr.DataArray) or dims.TIME not in frames.dims:
-        got = f"{getattr(frames, 'dims', type(frames).__name__)}"
+        got = f"{frames.dims}" if isinstance(frames, xr.DataArray) else type(frames).__name__
         raise ContractError(explain("frames", wanted="a DataArray over time", got=got, cure="as_stimulus(...)"))
     times = _times(frames, frame_times)
     interval = _interval(times)

@@ -94,7 +94,7 @@ def _seconds(offset: Any) -> float:
 def _grid(stimulus: Any, frame_times: Any, dt: Any) -> xr.DataArray:
     """The stimulus on an even grid."""
     if not isinstance(stimulus, xr.DataArray) or dims.TIME not in stimulus.dims:
-        got = f"{getattr(stimulus, 'dims', type(stimulus).__name__)}"
+        got = f"{stimulus.dims}" if isinstance(stimulus, xr.DataArray) else type(stimulus).__name__
         cure = "cx.recordings.stimulus_of(recording)"
         raise ContractError(explain("stimulus", wanted="a DataArray over time", got=got, cure=cure))
     stimulus = dequantified(stimulus)

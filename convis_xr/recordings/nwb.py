@@ -8,7 +8,7 @@ from typing import Any
 import xarray as xr
 
 from convis_xr import dims
-from convis_xr.errors import ContractError, explain
+from convis_xr.errors import ContractError, ConvisError, explain
 from convis_xr.io.faults import bad_file, needed
 from convis_xr.io.guard import DAMAGE
 from convis_xr.recordings import nwb_tables
@@ -34,9 +34,9 @@ def open_nwb(path: Path, chosen: tuple[str, ...] | None, said: Said) -> xr.DataT
     try:
         with pynwb.NWBHDF5IO(str(path), "r") as file:
             return _recording(file.read(), chosen, said)
+    except ConvisError:  # of what the caller said, not of the file
+        raise
     except DAMAGE as error:
-        if isinstance(error, ContractError):
-            raise
         raise bad_file(path, "an NWB file", str(error) or type(error).__name__) from error
 
 

@@ -142,7 +142,8 @@ def _kind(path: Path) -> str:
         if path.suffix.lower() in suffixes:
             return kind
     known = " ".join(suffix for suffixes in _KINDS.values() for suffix in suffixes)
-    raise bad_file(path, f"a file that ends with one of {known}", f"the suffix {path.suffix!r}", "rename it")
+    cure = "another name, or cx.open_stimulus(path) for a stimulus alone"
+    raise bad_file(path, f"a recording that ends with one of {known}", f"the suffix {path.suffix!r}", cure)
 
 
 def _open_zarr(path: Path) -> xr.DataTree:

@@ -115,6 +115,7 @@ def test_cells_are_chosen_ordered_and_may_be_silent():
     assert bin_spikes(spikes, grid)["cell"].values.tolist() == [1, 2, 3]
     some = bin_spikes(spikes, grid, cells=[3, 1])
     assert some["cell"].values.tolist() == [3, 1]
+    assert bin_spikes(spikes, grid, cells=2)["cell"].values.tolist() == [2]
     assert some.sum("time").values.tolist() == [1, 2]
     table = xr.Dataset({"depth": ("cell", [1.0, 2.0], {"units": "um"})}, {"cell": [8, 2], "y": ("cell", [0.5, 0.6])})
     known = bin_spikes(spikes, grid, cells=table)
@@ -175,6 +176,10 @@ def test_nothing_is_counted_before_it_is_asked_for():
     ("spikes", "message"),
     [
         ([0.1, 0.2], r"spikes: wanted a table of spikes, got list\. Cure: .*spike_table"),
+        (
+            xr.DataTree.from_dict({"spikes": spike_table({0: [0.1]})}),
+            r"wanted a table of spikes, got a whole recording\. Cure: recording\[\"spikes\"\]",
+        ),
         (xr.Dataset({"t": ("event", [0.1])}), "wanted a variable time over event, got t"),
         (
             xr.Dataset({"time": ("event", [0.1], {"units": "s"})}),
@@ -207,7 +212,11 @@ def test_tables_of_trains():
     table = spike_table({"a": [3.0, 1.0], "b": [1.0, 2.0]}, units="ms")
     np.testing.assert_array_equal(table["time"].values, np.array([1.0, 1.0, 2.0, 3.0]) * 0.001)
     assert table["cell"].values.tolist() == ["a", "b", "b", "a"]
-    with pytest.raises(cx.ContractError, match=r"spike times of a: wanted one row, got shape \(1, 2\)"):
+    with pytest.raises(cx.ContractError, match=r"of a: wanted one row of numbers, got float64 of shape \(1, 2\)"):
         spike_table({"a": [[1.0, 2.0]]})
+    with pytest.raises(cx.ContractError, match="spike times of a: wanted one row of numbers, got <U1"):
+        spike_table({"a": ["x"]})
+    with pytest.raises(cx.ContractError, match=r"trains: wanted times by label, got list\. Cure: spike_table\("):
+        spike_table([[1.0], [2.0]])
     with pytest.raises(cx.ContractError, match="spike times of a: wanted finite times"):
         spike_table({"a": [np.inf]})

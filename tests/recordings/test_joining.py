@@ -98,6 +98,8 @@ def test_another_step_and_other_input_raise(film, trains):
         join(film, scaled(trains), dt="1 ms")
     with pytest.raises(cx.ContractError, match=r"stimulus: wanted a DataArray over time, got ndarray"):
         join(film.values, scaled(trains))
+    with pytest.raises(cx.ContractError, match=r"stimulus: wanted a DataArray over time, got Dataset"):
+        join(film.to_dataset(name="film"), scaled(trains))
     with pytest.raises(cx.ContractError, match="time: wanted a coordinate with units"):
         join(film.drop_vars("time"), scaled(trains))
     with pytest.raises(cx.ContractError, match="clock: wanted a factor"):

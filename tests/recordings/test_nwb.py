@@ -181,6 +181,8 @@ def test_axes_and_units_of_the_caller_go_first(path):
     assert film["y"].values.tolist() == [1.5, 0.5, -0.5, -1.5]
     with pytest.raises(cx.ContractError, match=r"axes: wanted names for 3 axes"):
         cx.open_recording(path, stimulus="noise", axes=("time", "y"))
+    with pytest.raises(cx.UnitError, match="pixel_size: wanted a visual angle"):
+        cx.open_recording(path, pixel_size="3 px")
 
 
 def test_stimuli_alone_and_nothing_at_all(tmp_path):

@@ -80,7 +80,7 @@ def test_other_files_raise(tmp_path):
     with pytest.raises(cx.FormatError, match=r"spikes\.csv: wanted a table"):
         cx.open_recording(tmp_path / "spikes.csv")
     (tmp_path / "spikes.txt").write_text("")
-    with pytest.raises(cx.FormatError, match=r"wanted a file that ends with one of \.nwb \.h5"):
+    with pytest.raises(cx.FormatError, match=r"wanted a recording that ends with one of \.nwb \.h5"):
         cx.open_recording(tmp_path / "spikes.txt")
     with pytest.raises(FileNotFoundError):
         cx.open_recording(tmp_path / "nothing.csv")
