@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from convis_xr.recordings.neo_objects import to_neo as to_neo
     from convis_xr.recordings.open import open_recording as open_recording
     from convis_xr.recordings.repeats import cut as cut
-    from convis_xr.recordings.save import save as save
+    from convis_xr.recordings.saving import save as save
 
 _WHERE = {
     "as_recording": "assembling",
@@ -31,7 +31,7 @@ _WHERE = {
     "join": "joining",
     "on_clock": "frame_clock",
     "open_recording": "open",
-    "save": "save",
+    "save": "saving",
     "spike_table": "forms",
     "stimulus_of": "forms",
     "to_neo": "neo_objects",
