@@ -32,6 +32,7 @@ _HOMES = {
     "State": "parameters",
     "RetinaConfig": "models",
     "open_stimulus": "io",
+    "open_recording": "recordings",
     "describe": "describing",
     "sample": "samples",
     "Runner": "background",
@@ -40,7 +41,7 @@ _HOMES = {
     "plan": "engine",
 }
 #: public modules
-_ROOMS = ("units", "stimuli", "io", "streams", "filters", "spiking", "models", "analysis", "plotting")
+_ROOMS = ("units", "stimuli", "io", "streams", "recordings", "filters", "spiking", "models", "analysis", "plotting")
 
 __all__ = ["__version__", *_HOMES, *_ROOMS]
 
@@ -56,6 +57,7 @@ if TYPE_CHECKING:  # `as` says that these are meant for others
     from convis_xr import io as io
     from convis_xr import models as models
     from convis_xr import plotting as plotting
+    from convis_xr import recordings as recordings
     from convis_xr import spiking as spiking
     from convis_xr import stimuli as stimuli
     from convis_xr import streams as streams
@@ -79,6 +81,7 @@ if TYPE_CHECKING:  # `as` says that these are meant for others
     from convis_xr.parameters import Derived as Derived
     from convis_xr.parameters import Parameter as Parameter
     from convis_xr.parameters import State as State
+    from convis_xr.recordings import open_recording as open_recording
     from convis_xr.samples import sample as sample
     from convis_xr.sampling import Sampling as Sampling
     from convis_xr.streams import Stream as Stream
