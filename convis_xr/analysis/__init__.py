@@ -8,6 +8,8 @@ from convis_xr.lazy import attach
 
 if TYPE_CHECKING:
     from convis_xr.analysis.impulses import impulse_response as impulse_response
+    from convis_xr.analysis.least_squares import ridge as ridge
+    from convis_xr.analysis.least_squares import whitened_sta as whitened_sta
     from convis_xr.analysis.spike_times import spike_tables as spike_tables
     from convis_xr.analysis.spike_times import spike_times as spike_times
     from convis_xr.analysis.spike_triggered import sta as sta
@@ -15,10 +17,12 @@ if TYPE_CHECKING:
 
 _WHERE = {
     "impulse_response": "impulses",
+    "ridge": "least_squares",
     "spike_tables": "spike_times",
     "spike_times": "spike_times",
     "sta": "spike_triggered",
     "stc": "spike_triggered",
+    "whitened_sta": "least_squares",
 }
 
 __all__ = sorted(_WHERE)
