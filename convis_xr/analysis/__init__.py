@@ -10,16 +10,26 @@ if TYPE_CHECKING:
     from convis_xr.analysis.impulses import impulse_response as impulse_response
     from convis_xr.analysis.least_squares import ridge as ridge
     from convis_xr.analysis.least_squares import whitened_sta as whitened_sta
+    from convis_xr.analysis.local_prior import ald as ald
+    from convis_xr.analysis.smooth_prior import asd as asd
+    from convis_xr.analysis.smoothing import smooth as smooth
+    from convis_xr.analysis.sparse_prior import ard as ard
     from convis_xr.analysis.spike_times import spike_tables as spike_tables
     from convis_xr.analysis.spike_times import spike_times as spike_times
     from convis_xr.analysis.spike_triggered import sta as sta
     from convis_xr.analysis.spike_triggered import stc as stc
+    from convis_xr.analysis.splines import spline_fit as spline_fit
 
 _WHERE = {
+    "ald": "local_prior",
+    "ard": "sparse_prior",
+    "asd": "smooth_prior",
     "impulse_response": "impulses",
     "ridge": "least_squares",
+    "smooth": "smoothing",
     "spike_tables": "spike_times",
     "spike_times": "spike_times",
+    "spline_fit": "splines",
     "sta": "spike_triggered",
     "stc": "spike_triggered",
     "whitened_sta": "least_squares",
