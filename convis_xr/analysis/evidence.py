@@ -24,8 +24,8 @@ from torch import Tensor
 
 from convis_xr.analysis.normal_equations import Floats, Normal, ratio
 
-#: directions of less prior variance than this part of the largest are left out
-FLOOR = 1e-10
+#: directions of the prior in which all that is known is worth less than this, in nats, are left out
+NEGLIGIBLE = 1e-8
 #: the climb ends where a step wins less than this, in nats
 SETTLED = 1e-3
 #: bounds of the logarithm of a prior's variance over the noise's, beside that of ridge regression
@@ -101,13 +101,30 @@ def log_evidence(
     >>> float(noise)
     1.5
     """
-    root = torch.linalg.cholesky(torch.eye(len(cross), dtype=inner.dtype) + inner)
-    whitened = torch.linalg.solve_triangular(root, cross[:, None], upper=False)
-    unexplained = (total - (whitened**2).sum()).clamp_min(torch.finfo(inner.dtype).eps * total)
+    volume, explained = _Posterior.apply(inner, cross)
+    unexplained = (total - explained).clamp_min(torch.finfo(inner.dtype).eps * total)
     variance = unexplained / freedom if noise is None else torch.as_tensor(noise, dtype=inner.dtype)
-    volume = 2 * root.diagonal().log().sum()
     value = -0.5 * (freedom * (2 * np.pi * variance).log() + volume + unexplained / variance)
     return value, variance
+
+
+class _Posterior(torch.autograd.Function):
+    """log |I + inner|, and cross' (I + inner)^-1 cross: with the slopes in closed form, a third of autograd's work."""
+
+    @staticmethod
+    def forward(context: Any, inner: Tensor, cross: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        """Volume and what is explained."""
+        root = torch.linalg.cholesky(torch.eye(len(cross), dtype=inner.dtype) + inner)
+        solution = torch.cholesky_solve(cross[:, None], root)[:, 0]
+        context.save_for_backward(root, solution)
+        return 2 * root.diagonal().log().sum(), cross @ solution
+
+    @staticmethod
+    def backward(context: Any, volume: Tensor, explained: Tensor) -> tuple[Tensor, Tensor]:  # type: ignore[override]
+        """Slopes by ``inner`` and ``cross``."""
+        root, solution = context.saved_tensors
+        inner = volume * torch.cholesky_inverse(root) - explained * torch.outer(solution, solution)
+        return inner, 2 * explained * solution
 
 
 def posterior_mean(projected: Projected) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from convis_xr.analysis.evidence import FLOOR, Projected, as_tensor, climb, fit_prior, posterior_mean
+from convis_xr.analysis.evidence import NEGLIGIBLE, Projected, as_tensor, climb, fit_prior, posterior_mean
 from convis_xr.analysis.normal_equations import Floats, Normal, normal_equations
 from convis_xr.analysis.smooth_prior import SmoothPrior
 
@@ -57,6 +57,7 @@ class LocalPrior:
     def __init__(self, normal: Normal) -> None:
         self._normal, self._smooth = normal, SmoothPrior(normal)
         self._gram, self._cross = as_tensor(normal.gram), as_tensor(normal.cross)
+        self._power = float(normal.spectrum[0].max())
         shape = normal.window.shape
         self._long = [axis for axis, size in enumerate(shape) if size > 1]
         index = np.array(list(np.ndindex(*shape)), np.float64)
@@ -102,9 +103,8 @@ class LocalPrior:
         count, corner = len(self._long), len(self._corner[0])
         space = self._space(theta[1 : 1 + count + corner])
         waves = self._waves(theta[1 + count + corner :])
-        near = space.detach() > FLOOR * space.detach().max()
-        kept = waves.detach() > FLOOR * waves.detach().max()
         root = (0.5 * theta[0]).exp()
+        near, kept = self._telling(space.detach(), waves.detach(), float(root.detach() ** 2))
         local = space[near].sqrt()[:, None] * self._transform[near][:, kept] * (root * waves[kept].sqrt())
         inner = local.T @ (self._gram[near][:, near] @ local)
 
@@ -131,6 +131,13 @@ class LocalPrior:
         lower = self._matrix(theta[count:])
         matrix = lower + lower.T - lower.diagonal().diag()
         return (-0.5 * (((self._frequency @ matrix).abs() - theta[:count]) ** 2).sum(1)).exp()
+
+    def _telling(self, space: Tensor, waves: Tensor, ratio: float) -> tuple[Tensor, Tensor]:
+        """Which places and frequencies have a variance from which the data could tell anything."""
+        floor = NEGLIGIBLE / (self._power * ratio)
+        near, kept = space * waves.max() > floor, waves * space.max() > floor
+        near[space.argmax()] = kept[waves.argmax()] = True
+        return near, kept
 
     def _matrix(self, corner: Tensor) -> Tensor:
         count = len(self._long)

@@ -10,13 +10,15 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from convis_xr.analysis.evidence import FLOOR, RATIO_RANGE, Projected, as_tensor, fit_prior
+from convis_xr.analysis.evidence import NEGLIGIBLE, RATIO_RANGE, Projected, as_tensor, fit_prior
 from convis_xr.analysis.lengths import Lengths
 from convis_xr.analysis.normal_equations import Floats, Normal, normal_equations
 from convis_xr.analysis.penalties import evidence_penalty
 
 #: shorter than this part of a sample there is no correlation of neighbours
 SHORTEST = 0.2
+#: eigenvalues below this part of the largest are of no meaning, in double precision
+ROUNDING = 1e-12
 
 
 def asd(moments: xr.Dataset, *, time: Any = None, space: Any = None) -> xr.DataArray:
@@ -57,6 +59,7 @@ class SmoothPrior:
     def __init__(self, normal: Normal, time: Any = None, space: Any = None) -> None:
         self.lengths = Lengths(normal, time, space, SHORTEST, 4.0)
         self._gram, self._cross = as_tensor(normal.gram), as_tensor(normal.cross)
+        self._power = float(normal.spectrum[0].max())
         self._ridge = -np.log(evidence_penalty(normal) * normal.steps)
         self._squares = [_squared_distances(size) for size in normal.window.shape]
 
@@ -66,9 +69,8 @@ class SmoothPrior:
         return [(middle - RATIO_RANGE, middle + RATIO_RANGE), *self.lengths.bounds]
 
     def starts(self, cell: int) -> Sequence[Floats]:
-        """Neighbours that are alike, and broad fields."""
-        parts = (0.0, 0.2) if self.lengths.free else (0.0,)
-        return [np.array([self._ridge[cell], *self.lengths.start(part, 1.5)]) for part in parts]
+        """Neighbours that are alike."""
+        return [np.array([self._ridge[cell], *self.lengths.start(0.1, 2.0)])]
 
     def project(self, theta: Tensor, cell: int) -> Projected:
         """The responses of a cell, seen by the prior."""
@@ -76,8 +78,9 @@ class SmoothPrior:
         sides = [_root(square, length) for square, length in zip(self._squares, lengths, strict=True)]
         factors = [factor for factor, _ in sides]
         spread = _products([variances for _, variances in sides])
-        kept = spread > FLOOR * spread.max()
         root = (0.5 * theta[0]).exp()
+        kept = spread * self._power * root.detach() ** 2 > NEGLIGIBLE
+        kept[spread.argmax()] = True
         half = turned(self._gram, factors)[kept]
         inner = turned(half.T, factors)[kept] * root**2
         cross = turned(self._cross[cell][:, None], factors)[kept, 0] * root
@@ -106,7 +109,7 @@ def _root(square: Tensor, length: Any) -> tuple[Tensor, Tensor]:
     covariance = (-0.5 * square / torch.as_tensor(length, dtype=torch.float64) ** 2).exp()
     fixed = covariance.detach()
     variances, vectors = torch.linalg.eigh(fixed)
-    kept = variances > FLOOR * variances.max()
+    kept = variances > ROUNDING * variances.max()
     variances, vectors = variances[kept], vectors[:, kept]
     return 0.5 * (covariance + fixed) @ (vectors / variances.sqrt()), variances
 

@@ -59,9 +59,13 @@ def spline_fit(
     normal = normal_equations(moments)
     order = whole(degree, "degree")
     sides = [_basis(normal.window.sizes[dim], count, order) for dim, count in _counts(normal, functions, order).items()]
-    basis = reduce(np.kron, sides)
+    basis = reduce(_product, sides)
     found, chosen = penalised(normal, penalty, validation, basis)
     return normal.labelled(found, "spline regression", {"penalty": (chosen, "1", TOLD)})
+
+
+def _product(one: Floats, other: Floats) -> Floats:
+    return np.asarray(np.kron(one, other), np.float64)
 
 
 def _counts(normal: Normal, functions: Any, degree: int) -> dict[str, int]:
