@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING
 from convis_xr.lazy import attach
 
 if TYPE_CHECKING:
+    from convis_xr.analysis.covariance_axes import stc_axes as stc_axes
+    from convis_xr.analysis.gaussian_fits import fit_dog as fit_dog
+    from convis_xr.analysis.gaussian_fits import fit_gaussian as fit_gaussian
     from convis_xr.analysis.impulses import impulse_response as impulse_response
     from convis_xr.analysis.least_squares import ridge as ridge
     from convis_xr.analysis.least_squares import whitened_sta as whitened_sta
     from convis_xr.analysis.local_prior import ald as ald
+    from convis_xr.analysis.nonlinearities import nonlinearity as nonlinearity
+    from convis_xr.analysis.receptive_fields import receptive_field as receptive_field
     from convis_xr.analysis.smooth_prior import asd as asd
     from convis_xr.analysis.smoothing import smooth as smooth
     from convis_xr.analysis.sparse_prior import ard as ard
@@ -24,7 +29,11 @@ _WHERE = {
     "ald": "local_prior",
     "ard": "sparse_prior",
     "asd": "smooth_prior",
+    "fit_dog": "gaussian_fits",
+    "fit_gaussian": "gaussian_fits",
     "impulse_response": "impulses",
+    "nonlinearity": "nonlinearities",
+    "receptive_field": "receptive_fields",
     "ridge": "least_squares",
     "smooth": "smoothing",
     "spike_tables": "spike_times",
@@ -32,6 +41,7 @@ _WHERE = {
     "spline_fit": "splines",
     "sta": "spike_triggered",
     "stc": "spike_triggered",
+    "stc_axes": "covariance_axes",
     "whitened_sta": "least_squares",
 }
 
