@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 import convis_xr as cx
-from convis_xr.analysis import spike_triggered
+from convis_xr.analysis import pairs
 
 LAGS = 4
 
@@ -33,7 +33,7 @@ def windows(stimulus: xr.DataArray, response: xr.DataArray, cell: int) -> np.nda
 
 @pytest.mark.parametrize("block", [1, 100, 2**25])
 def test_the_average_is_that_of_the_windows_before_spikes(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spike_triggered, "BLOCK_BYTES", block)
+    monkeypatch.setattr(pairs, "BLOCK_BYTES", block)
     stimulus = film()
     response = counts(stimulus)
     average = cx.analysis.sta(stimulus.chunk(time=7), response, window="40 ms")
@@ -49,7 +49,7 @@ def test_the_average_is_that_of_the_windows_before_spikes(block: int, monkeypatc
 
 @pytest.mark.parametrize("block", [100, 2**25])
 def test_the_covariance_is_that_of_the_windows_before_spikes(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spike_triggered, "BLOCK_BYTES", block)
+    monkeypatch.setattr(pairs, "BLOCK_BYTES", block)
     stimulus = film() + 1e4  # far from 0 beside its spread
     stimulus.attrs["units"] = "cd/m^2"
     response = counts(stimulus)
