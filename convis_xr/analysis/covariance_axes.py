@@ -57,8 +57,8 @@ def stc_axes(
     Dataset (dims of the response, axis)
         ``eigenvalue`` [square of the unit of the stimulus], descending; ``axis_field`` (..., axis, time, y, x), of
         norm 1; ``significant`` (bool): above the null is excitatory, below it suppressive; ``null_lower`` and
-        ``null_upper`` (..., axis), the bounds of the test in which the axis was called significant, for the others those
-        of the last test. NaN, and nothing significant, for cells with fewer than two spikes.
+        ``null_upper`` (..., axis), the bounds of the test that called the axis significant, for the others those of the
+        last test. NaN, and nothing significant, for cells with fewer than two spikes, shifted or not.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def stc_axes(
     --------
     >>> import convis_xr as cx
     >>> flicker = cx.stimuli.white_noise("60 s", 2, dt="10 ms", pixel_size="0.1 deg", seed=1)
-    >>> strong = (abs(flicker[:, 0, 1] - 0.5) > 0.4).astype(int).drop_vars(["y", "x"]).assign_attrs(units="count")
+    >>> strong = (abs(flicker[:, 0, 1] - 0.5) > 0.2).astype(int).drop_vars(["y", "x"]).assign_attrs(units="count")
     >>> found = stc_axes(flicker, strong, window=2, shifts=50)
     >>> int(found.significant.sum()), float(abs(found.axis_field[0, 0, 0, 1]).round(1))
     (1, 1.0)
@@ -79,8 +79,8 @@ def stc_axes(
     shown, sampling = check_stimulus(stimulus)
     response = check_response(response)
     count, alpha = whole(shifts, "shifts"), magnitude(level, "dimensionless", "level")
-    if not 0 < alpha < 1 or count * alpha < 2:
-        wanted = "a level between 0 and 1, and 2 / level shifts or more"
+    if not 0 < alpha < 1 or (count + 1) * alpha < 2:
+        wanted = "a level between 0 and 1, and 2 / level - 1 shifts or more"
         got = f"level={alpha:g}, shifts={count}"
         raise ParameterError(explain("shifts", wanted=wanted, got=got, cure="shifts=100, level=0.05"))
     lags = sampling.steps(window, "window")
@@ -120,17 +120,18 @@ def _labelled(every: xr.DataArray, level: float) -> xr.Dataset:
 def _nested(covariance: Floats, null: Floats, level: float) -> tuple[Floats, ...]:
     """Eigenvalues, axes (axis, weight), which are significant, and the bounds of the null (axis), descending."""
     size = len(covariance)
-    null = null[np.isfinite(null).all((1, 2))]
-    if not np.isfinite(covariance).all() or not len(null):
+    if not (np.isfinite(covariance).all() and np.isfinite(null).all()):
         gone = np.full(size, np.nan)
         return gone, np.full((size, size), np.nan), np.zeros(size, bool), gone, gone
     values, vectors = np.linalg.eigh(covariance)
     significant, bounds = np.zeros(size, bool), np.full((2, size), np.nan)
     left = np.arange(size)
+    # as many of the null are as extreme, the one that is tested being one of them, as the level allows
+    rank = max(int(np.floor(level / 2 * (len(null) + 1) + 1e-9)) - 1, 0)
     while len(left):
         rest = vectors[:, left]
         ends = np.linalg.eigvalsh(rest.T @ null @ rest)[:, [0, -1]]
-        low, high = np.quantile(ends[:, 0], level / 2), np.quantile(ends[:, 1], 1 - level / 2)
+        low, high = np.sort(ends[:, 0])[rank], np.sort(ends[:, 1])[-1 - rank]
         bounds[:, left] = [[low], [high]]
         spread = np.maximum(ends.std(0), np.finfo(np.float64).tiny)
         below = (ends[:, 0].mean() - values[left[0]]) / spread[0] if values[left[0]] < low else -np.inf

@@ -72,7 +72,7 @@ def nonlinearity(
     >>> drive = xr.DataArray(np.random.default_rng(0).normal(size=4000), time, ("time",), attrs={"units": "1"})
     >>> found = nonlinearity(drive, drive.clip(0).assign_attrs(units="Hz"), bins=4)
     >>> found.response.values.round(2)
-    array([0.  , 0.  , 0.31, 1.29])
+    array([0.  , 0.  , 0.31, 1.27])
     """
     pairs = _Pairs(generator, response)
     probability = magnitude(level, "dimensionless", "level")
@@ -108,7 +108,12 @@ class _Sums:
             at[drive == edges[-1]] = bins - 1
             for one in values[:, :, cell]:
                 kept = np.isfinite(one) & np.isfinite(drive) & (at >= 0) & (at < bins)
-                for total, weight in ((self.steps, None), (self.drive, drive), (self.first, one), (self.second, one**2)):
+                for total, weight in (
+                    (self.steps, None),
+                    (self.drive, drive),
+                    (self.first, one),
+                    (self.second, one**2),
+                ):
                     total[cell] += np.bincount(at[kept], None if weight is None else weight[kept], bins)
 
 
@@ -131,7 +136,7 @@ class _Pairs:
         self._drive = generator.isel({dims.TIME: part}).transpose(dims.TIME, *(cells if own else []))
         repeats = [dims.REPEAT] if dims.REPEAT in response.dims else []
         self._response = response.transpose(*repeats, dims.TIME, *cells)
-        self._rest = response.isel({dim: 0 for dim in (dims.TIME, *repeats)}, drop=True)
+        self._rest = response.isel(dict.fromkeys((dims.TIME, *repeats), 0), drop=True)
         self.cells = int(self._rest.size)
 
     def sample(self) -> Floats:

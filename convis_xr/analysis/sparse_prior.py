@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from scipy.linalg import cho_factor, cho_solve
+from scipy.linalg import cholesky
+from scipy.linalg.lapack import dtrtri
 
 from convis_xr.analysis.evidence import as_tensor, evidence_told, evidence_words, gathered, log_evidence
 from convis_xr.analysis.normal_equations import Floats, Normal, normal_equations
@@ -89,7 +90,7 @@ def _relevant(normal: Normal, cell: int, penalty: float, updates: int) -> tuple[
 def _posterior(normal: Normal, kept: Any, cross: Floats, variances: Floats, noise: float) -> tuple[Floats, Floats]:
     """Mean and variance of the weights that are kept, without an inverse of their prior."""
     root = np.sqrt(variances / noise)
-    factor = cho_factor(np.eye(len(kept)) + root[:, None] * normal.gram[np.ix_(kept, kept)] * root, lower=True)
-    mean = root * cho_solve(factor, root * cross[kept])
-    inverse = cho_solve(factor, np.eye(len(kept)))
-    return mean, variances * np.diagonal(inverse)
+    factor = cholesky(np.eye(len(kept)) + root[:, None] * normal.gram[np.ix_(kept, kept)] * root, lower=True)
+    inverse, _ = dtrtri(factor, lower=1)
+    mean = root * (inverse.T @ (inverse @ (root * cross[kept])))
+    return mean, variances * (inverse**2).sum(0)

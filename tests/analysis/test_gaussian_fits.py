@@ -13,7 +13,9 @@ def frame(rows: int = 15, columns: int = 19) -> xr.DataArray:
     return cx.as_stimulus(np.zeros((rows, columns)), dt="10 ms", pixel_size="0.1 deg", units="1")[0].drop_vars("time")
 
 
-def ellipse(at: xr.DataArray, angle: float, major: float, minor: float, x: float = 0.2, y: float = -0.1) -> xr.DataArray:
+def ellipse(
+    at: xr.DataArray, angle: float, major: float, minor: float, x: float = 0.2, y: float = -0.1
+) -> xr.DataArray:
     """exp(-q/2) with its longer axis at an angle [deg] from x."""
     turn = np.radians(angle)
     along = (at.x - x) * np.cos(turn) + (at.y - y) * np.sin(turn)
@@ -52,7 +54,9 @@ def test_a_difference_of_gaussians_comes_back() -> None:
 def test_error_bars_are_those_of_repeated_fits() -> None:
     rng = np.random.default_rng(0)
     clean = ellipse(frame(), 30.0, 0.3, 0.15)
-    noisy = (clean + xr.DataArray(rng.normal(0, 0.1, (150, *clean.shape)), dims=("cell", "y", "x"))).assign_attrs(units="1")
+    noisy = (clean + xr.DataArray(rng.normal(0, 0.1, (150, *clean.shape)), dims=("cell", "y", "x"))).assign_attrs(
+        units="1"
+    )
     found = cx.analysis.fit_gaussian(noisy)
     assert (found.reason == "").all()
     for name in ("amplitude", "center_x", "center_y", "sigma_major", "sigma_minor", "orientation", "area", "baseline"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import dask.array
 import numpy as np
 import pytest
@@ -40,7 +42,7 @@ def test_each_bin_holds_the_mean_of_what_is_in_it(block: int, repeats: int, monk
     found = cx.analysis.nonlinearity(drive.chunk(time=300), response.chunk(time=170), edges)
     assert found.response.dims == ("cell", "bin")
     for cell in range(2):
-        for at, (left, right) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        for at, (left, right) in enumerate(pairwise(edges)):
             inside = (drive.values[:, cell] >= left) & (drive.values[:, cell] < right)
             values = response.values[..., inside, cell].ravel()
             seen = values[np.isfinite(values)]
@@ -99,7 +101,11 @@ def test_nothing_is_computed_but_in_blocks(monkeypatch: pytest.MonkeyPatch) -> N
         return block
 
     drive = signal()
-    lazy = drive.copy(data=dask.array.from_array(drive.values, chunks=(100, 2)).map_blocks(watched, dtype=float, meta=np.zeros((0, 0))))
+    lazy = drive.copy(
+        data=dask.array.from_array(drive.values, chunks=(100, 2)).map_blocks(
+            watched, dtype=float, meta=np.zeros((0, 0))
+        )
+    )
     cx.analysis.nonlinearity(lazy, counts(drive), [-1.0, 0.0, 1.0])
     assert 0 < largest <= 100
 
