@@ -72,5 +72,16 @@ def fit_dog(field: xr.DataArray, *, baseline: bool = True, contour: Any = 1.5) -
     ------
     ContractError
         As `fit_gaussian`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import convis_xr as cx
+    >>> frame = cx.as_stimulus(np.zeros((15, 15)), dt="10 ms", pixel_size="0.1 deg", units="1")[0]
+    >>> square = (frame.x**2 + frame.y**2).transpose("y", "x")
+    >>> field = 2 * np.exp(-0.5 * square / 0.15**2) - 0.4 * np.exp(-0.5 * square / 0.3**2)
+    >>> found = fit_dog(field.assign_attrs(units="1"), baseline=False)
+    >>> round(float(found.surround_ratio), 2), round(float(found.surround_strength), 2)
+    (2.0, 0.8)
     """
     return fit_profiles(field, Difference(baseline), contour)

@@ -10,6 +10,7 @@ import xarray as xr
 
 from convis_xr.analysis.normal_equations import for_cells, normal_equations
 from convis_xr.analysis.penalties import TOLD, penalised
+from convis_xr.errors import ParameterError, explain
 from convis_xr.units import magnitude
 
 
@@ -37,10 +38,25 @@ def whitened_sta(moments: xr.Dataset, *, floor: Any = 1e-10) -> xr.DataArray:
     ------
     ContractError
         Moments without ``auto``; a stimulus that does not vary.
+    ParameterError
+        A floor that is not from 0 to 1.
+
+    Examples
+    --------
+    >>> import convis_xr as cx
+    >>> noise = cx.stimuli.white_noise("10 s", 4, dt="10 ms", pixel_size="0.1 deg", seed=1)
+    >>> drive = 10 * noise[:, 1:3, 1:3].mean(("y", "x"))
+    >>> sums = cx.analysis.moments(noise, drive.shift(time=2).assign_attrs(units="Hz"), "50 ms", auto=True)
+    >>> field = whitened_sta(sums)
+    >>> abs(field[2, 1]).values.round(3).tolist(), field.attrs["units"]
+    ([0.0, 2.5, 2.5, 0.0], 'Hz')
     """
     normal = normal_equations(moments)
     values, vectors = normal.spectrum
-    kept = values > magnitude(floor, "dimensionless", "floor") * values.max()
+    part = magnitude(floor, "dimensionless", "floor")
+    if not 0 <= part < 1:
+        raise ParameterError(explain("floor", wanted="0 to 1", got=f"{part:g}", cure="floor=1e-10"))
+    kept = values > part * values.max()
     whitener = vectors[:, kept] / np.sqrt(values[kept])
     found = for_cells(normal, lambda cell: whitener @ (normal.cross[cell] @ whitener))
     return normal.labelled(found, "least squares")
@@ -77,6 +93,17 @@ def ridge(
         Moments without ``auto``; a stimulus that does not vary; validation of other cells or windows.
     ParameterError
         Another penalty; no validation where it is needed, or one that is not.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import convis_xr as cx
+    >>> noise = cx.stimuli.white_noise("10 s", 4, dt="10 ms", pixel_size="0.1 deg", seed=1)
+    >>> drive = 10 * noise[:, 1:3, 1:3].mean(("y", "x")) + np.random.default_rng(0).normal(size=1000)
+    >>> sums = cx.analysis.moments(noise, drive.shift(time=2).assign_attrs(units="Hz"), "50 ms", auto=True)
+    >>> field = ridge(sums, penalty=0.1)
+    >>> int(abs(field[:, 1, 1]).argmax("time")), float(field.penalty)
+    (2, 0.1)
     """
     normal = normal_equations(moments)
     found, chosen = penalised(normal, penalty, validation)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -29,12 +29,6 @@ class Lengths:
         Bounds of a free length: samples, and parts of the window's size.
     """
 
-    #: unit and long name of what is told
-    words: ClassVar[dict[str, tuple[str, str]]] = {
-        "length_time": ("s", "length in time"),
-        "length_space": ("degree", "length in space"),
-    }
-
     def __init__(self, normal: Normal, time: Any, space: Any, low: float, high: float) -> None:
         window = normal.window
         sampling = Sampling.of(window)
@@ -48,6 +42,10 @@ class Lengths:
         self.free = [kind for kind, extent in extents.items() if extent and self._given[kind] is None]
         self.bounds = [(float(np.log(low)), float(np.log(high * extents[kind]))) for kind in self.free]
         self.extents = extents
+        at = {"length_time": (dims.TIME, "s"), "length_space": (dims.X, "degree")}
+        self._told = {key: dim for key, (dim, _) in at.items() if dim in self.sizes}
+        #: unit and long name of what is told
+        self.words = {key: (at[key][1], key.replace("_", " in ")) for key in self._told}
 
     def start(self, part: float, least: float) -> Floats:
         """Free lengths that are a part of the window, and a number of samples at least."""
@@ -69,8 +67,7 @@ class Lengths:
     def told(self, theta: Floats) -> dict[str, float]:
         """Lengths in s and degree."""
         at = self.samples(theta)
-        names = {"length_time": dims.TIME, "length_space": dims.X}
-        return {key: float(at[dim]) * self.pitch[dim] for key, dim in names.items() if dim in at}
+        return {key: float(at[dim]) * self.pitch[dim] for key, dim in self._told.items()}
 
 
 def _given(value: Any, name: str, sampling: Sampling) -> float | None:

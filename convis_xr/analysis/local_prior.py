@@ -39,6 +39,17 @@ def ald(moments: xr.Dataset) -> xr.DataArray:
     ------
     ContractError
         Moments without ``auto``; a stimulus that does not vary.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import convis_xr as cx
+    >>> noise = cx.stimuli.white_noise("10 s", 4, dt="10 ms", pixel_size="0.1 deg", seed=1)
+    >>> drive = 10 * noise[:, 1:3, 1:3].mean(("y", "x")) + np.random.default_rng(0).normal(size=1000)
+    >>> sums = cx.analysis.moments(noise, drive.shift(time=2).assign_attrs(units="Hz"), "50 ms", auto=True)
+    >>> field = ald(sums)
+    >>> int(abs(field[:, 1, 1]).argmax("time")), bool(field.log_evidence > cx.analysis.asd(sums).log_evidence)
+    (2, True)
     """
     normal = normal_equations(moments)
     return fit_prior(normal, LocalPrior(normal), "automatic locality determination")
@@ -52,9 +63,8 @@ class LocalPrior:
     symmetric matrix (d (d + 1) / 2) [samples].
     """
 
-    words: dict[str, tuple[str, str]] = {}  # noqa: RUF012 - of the protocol's type
-
     def __init__(self, normal: Normal) -> None:
+        self.words: dict[str, tuple[str, str]] = {}
         self._normal, self._smooth = normal, SmoothPrior(normal)
         self._gram, self._cross = as_tensor(normal.gram), as_tensor(normal.cross)
         self._power = float(normal.spectrum[0].max())

@@ -17,6 +17,8 @@ from convis_xr.analysis.penalties import evidence_penalty
 
 #: shorter than this part of a sample there is no correlation of neighbours
 SHORTEST = 0.2
+#: a length of 0, in samples: no neighbours are correlated
+POINT = 1e-3
 #: eigenvalues below this part of the largest are of no meaning, in double precision
 ROUNDING = 1e-12
 
@@ -46,6 +48,17 @@ def asd(moments: xr.Dataset, *, time: Any = None, space: Any = None) -> xr.DataA
     ------
     ContractError
         Moments without ``auto``; a stimulus that does not vary.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import convis_xr as cx
+    >>> noise = cx.stimuli.white_noise("10 s", 4, dt="10 ms", pixel_size="0.1 deg", seed=1)
+    >>> drive = 10 * noise[:, 1:3, 1:3].mean(("y", "x")) + np.random.default_rng(0).normal(size=1000)
+    >>> sums = cx.analysis.moments(noise, drive.shift(time=2).assign_attrs(units="Hz"), "50 ms", auto=True)
+    >>> field = asd(sums)
+    >>> int(abs(field[:, 1, 1]).argmax("time")), field.length_space.attrs["units"]
+    (2, 'degree')
     """
     normal = normal_equations(moments)
     return fit_prior(normal, SmoothPrior(normal, time, space), "automatic smoothness determination")
@@ -54,10 +67,9 @@ def asd(moments: xr.Dataset, *, time: Any = None, space: Any = None) -> xr.DataA
 class SmoothPrior:
     """Squared exponential covariance over a window; hyperparameters: log variance ratio, log free lengths [samples]."""
 
-    words = Lengths.words
-
     def __init__(self, normal: Normal, time: Any = None, space: Any = None) -> None:
         self.lengths = Lengths(normal, time, space, SHORTEST, 4.0)
+        self.words = self.lengths.words
         self._gram, self._cross = as_tensor(normal.gram), as_tensor(normal.cross)
         self._power = float(normal.spectrum[0].max())
         self._ridge = -np.log(evidence_penalty(normal) * normal.steps)
@@ -106,7 +118,7 @@ def _root(square: Tensor, length: Any) -> tuple[Tensor, Tensor]:
     eigenvalues meet: as :math:`\frac12 (C + C_0) U S^{-1/2}`, around :math:`C_0 = U S U^T`, it has the derivative that
     makes :math:`d(L L^T) = dC`.
     """
-    covariance = (-0.5 * square / torch.as_tensor(length, dtype=torch.float64) ** 2).exp()
+    covariance = (-0.5 * square / torch.as_tensor(length, dtype=torch.float64).clamp_min(POINT) ** 2).exp()
     fixed = covariance.detach()
     variances, vectors = torch.linalg.eigh(fixed)
     kept = variances > ROUNDING * variances.max()

@@ -59,6 +59,17 @@ def smooth(
         Moments without ``auto``; a stimulus that does not vary; validation of other cells or windows.
     ParameterError
         A length below 0; another penalty; a length that is missing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import convis_xr as cx
+    >>> noise = cx.stimuli.white_noise("10 s", 4, dt="10 ms", pixel_size="0.1 deg", seed=1)
+    >>> drive = 10 * noise[:, 1:3, 1:3].mean(("y", "x")) + np.random.default_rng(0).normal(size=1000)
+    >>> sums = cx.analysis.moments(noise, drive.shift(time=2).assign_attrs(units="Hz"), "50 ms", auto=True)
+    >>> field = smooth(sums, time="5 ms", space="0.1 deg")
+    >>> int(abs(field[:, 1, 1]).argmax("time")), field.penalty.attrs["units"]
+    (2, '1')
     """
     normal = normal_equations(moments)
     prior = _DifferencePrior(normal, time, space)
@@ -78,10 +89,9 @@ def smooth(
 class _DifferencePrior:
     """The prior whose logarithm is the penalty: independent in cosines, into which differences with free ends fall."""
 
-    words = {**Lengths.words, "penalty": ("1", TOLD)}  # noqa: RUF012 - of the protocol's type
-
     def __init__(self, normal: Normal, time: Any, space: Any) -> None:
         self.lengths = Lengths(normal, time, space, 0.02, 20.0)
+        self.words = {**self.lengths.words, "penalty": ("1", TOLD)}
         self.basis = np.ones((1, 1))
         for size in normal.window.shape:
             self.basis = np.kron(self.basis, dct(np.eye(size), norm="ortho", axis=0).T)

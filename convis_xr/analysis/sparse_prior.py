@@ -46,6 +46,17 @@ def ard(moments: xr.Dataset, *, updates: Any = 500) -> xr.DataArray:
     ------
     ContractError
         Moments without ``auto``; a stimulus that does not vary.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import convis_xr as cx
+    >>> noise = cx.stimuli.white_noise("10 s", 4, dt="10 ms", pixel_size="0.1 deg", seed=1)
+    >>> drive = 10 * noise[:, 1:3, 1:3].mean(("y", "x")) + np.random.default_rng(0).normal(size=1000)
+    >>> sums = cx.analysis.moments(noise, drive.shift(time=2).assign_attrs(units="Hz"), "50 ms", auto=True)
+    >>> field = ard(sums)
+    >>> int(abs(field[:, 1, 1]).argmax("time")), bool(field.relevant < 40)
+    (2, True)
     """
     normal = normal_equations(moments)
     most = whole(updates, "updates")

@@ -55,6 +55,17 @@ def spline_fit(
         Moments without ``auto``; a stimulus that does not vary; validation of other cells or windows.
     ParameterError
         A number of functions that does not fit; another penalty.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import convis_xr as cx
+    >>> noise = cx.stimuli.white_noise("10 s", 4, dt="10 ms", pixel_size="0.1 deg", seed=1)
+    >>> drive = 10 * noise[:, 1:3, 1:3].mean(("y", "x")) + np.random.default_rng(0).normal(size=1000)
+    >>> sums = cx.analysis.moments(noise, drive.shift(time=2).assign_attrs(units="Hz"), "50 ms", auto=True)
+    >>> field = spline_fit(sums, functions={"time": 5, "y": 4, "x": 3}, degree=2)
+    >>> int(abs(field[:, 1, 1]).argmax("time"))
+    2
     """
     normal = normal_equations(moments)
     order = whole(degree, "degree")

@@ -181,6 +181,8 @@ def test_what_is_wrong_is_said() -> None:
         cx.analysis.ridge(moments.assign(cross=moments.cross * np.nan))
     with pytest.raises(cx.ContractError, match="a Dataset of moments, got DataArray"):
         cx.analysis.ridge(moments.cross)
+    with pytest.raises(cx.ParameterError, match="floor: wanted 0 to 1"):
+        cx.analysis.whitened_sta(moments, floor=-1)
     with pytest.raises(cx.ParameterError, match="0 or more"):
         cx.analysis.ridge(moments, penalty=-1.0)
     with pytest.raises(cx.ParameterError, match='"gcv"'):

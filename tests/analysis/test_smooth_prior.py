@@ -126,6 +126,8 @@ def test_lengths_come_in_units_and_may_be_given() -> None:
     assert free.length_space.attrs["units"] == "degree"
     assert 0.05 < float(free.length_space[0]) < 0.3
     assert 0.7 * 0.5**2 < float(free.noise_variance[0]) < 1.3 * 0.5**2
+    rough = cx.analysis.asd(moments, time=0, space=0)  # no neighbours are correlated: ridge regression
+    np.testing.assert_allclose(rough, cx.analysis.ridge(moments), atol=1e-3 * float(abs(free).max()))
     given = cx.analysis.asd(moments, time=free.length_time[0], space="0.1 deg")
     np.testing.assert_allclose(given.length_time, free.length_time)
     np.testing.assert_allclose(given.length_space, 0.1)
