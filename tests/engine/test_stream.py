@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -121,6 +123,17 @@ def test_reading_ahead_ends_with_who_wanted_it() -> None:
     coming.close()
     assert workers() == []
     assert len(read) <= 2 + DEPTH
+
+
+def test_who_reads_ahead_alone_holds_the_block() -> None:
+    class Thing:
+        pass
+
+    for thing in ahead(Thing() for _ in range(3)):
+        held = weakref.ref(thing)
+        del thing
+        gc.collect()
+        assert held() is None
 
 
 def test_an_error_of_the_reader_reaches_who_reads_ahead() -> None:
