@@ -77,7 +77,7 @@ def _check(first: xr.Dataset, other: object, name: str) -> None:
     """Refuse what cannot be added to the first."""
     if not isinstance(other, xr.Dataset) or any(part not in other for part in _NEEDED):
         got = type(other).__name__ if not isinstance(other, xr.Dataset) else f"a Dataset of {sorted(map(str, other))}"
-        raise ContractError(explain(name, wanted="moments", got=got, cure="cx.analysis.moments(...)"))
+        raise ContractError(explain(name, wanted="moments", got=got, cure="merge(*parts), of cx.analysis.moments"))
     if ("auto" in first) != ("auto" in other):
         raise ContractError(explain(name, wanted="auto in all or in none", got="in some", cure="auto=True for all"))
     if first.sizes != other.sizes:

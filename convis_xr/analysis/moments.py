@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from convis_xr import dims
-from convis_xr.analysis.pairs import SMALLER, Array, Floats, Pairs, Piece, check_fits, product_of, square_of
+from convis_xr.analysis.pairs import FEWER, SMALLER, Array, Floats, Pairs, Piece, check_fits, product_of, square_of
 from convis_xr.analysis.sums import Autocorrelation, Windows
 from convis_xr.errors import ContractError, explain
 
@@ -66,7 +66,7 @@ def moments(stimulus: xr.DataArray, response: xr.DataArray, window: Any, *, auto
     pairs = Pairs(stimulus, response, window, pooled=True)
     tally = _Tally(pairs)
     size = pairs.lags * pairs.pixels
-    check_fits(8 * size * pairs.cells, f"sums for {pairs.cells} cells and {size} weights", SMALLER)
+    check_fits(8 * size * pairs.cells, f"sums for {pairs.cells} cells and {size} weights", FEWER)
     if auto:
         _check_auto(pairs, tally.shared)
     columns = pairs.cells + tally.columns

@@ -28,7 +28,9 @@ BLOCK_BYTES = 2**25
 PRODUCT_STEPS = 4096
 
 #: what makes sums over windows smaller
-SMALLER = "a region of the frame, coarser pixels (.coarsen), fewer lags, or fewer cells at a time"
+SMALLER = "a region of the frame, coarser pixels (.coarsen), fewer lags"
+#: and where each cell has sums of its own
+FEWER = f"{SMALLER}, fewer cells at a time"
 #: dimensions of a window: lag, y, x; others of the stimulus would be other stimuli
 WINDOW = (dims.TIME, *dims.SPACE)
 
@@ -206,7 +208,7 @@ def check_fits(size: int, what: str, cure: str) -> None:
     what : str
         What they are, for the message.
     cure : str
-        What would make them smaller.
+        What would make them smaller; beside more memory.
     """
     allowed = byte_count(get_option("memory"), "memory")
     if size > allowed:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import xarray as xr
 
-from convis_xr.analysis.pairs import SMALLER, Array, Floats, Pairs, check_fits
+from convis_xr.analysis.pairs import FEWER, Array, Floats, Pairs, check_fits
 from convis_xr.analysis.spike_triggered import Tally, checked_counts
 from convis_xr.analysis.sums import Windows
 from convis_xr.errors import ContractError, explain
@@ -84,7 +84,7 @@ def sta_significance(
     pairs = Pairs(stimulus, checked_counts(response), window)
     weights = pairs.lags * pairs.pixels
     each = 8 * weights * pairs.cells
-    check_fits(2 * each, f"averages of {pairs.cells} cells over {weights} weights, twice", SMALLER)
+    check_fits(2 * each, f"averages of {pairs.cells} cells over {weights} weights, twice", FEWER)
     moved = np.concatenate([[0], _drawn(pairs, shifts, min_shift, seed)])
     together = max(1, byte_count(get_option("memory"), "memory") // 2 // each)
     counts = pairs.used.values.reshape(pairs.steps, -1)
@@ -104,10 +104,10 @@ def _drawn(pairs: Pairs, shifts: int, min_shift: Any, seed: int) -> Array:
     """Shifts in steps."""
     lowest = pairs.lags if min_shift is None else pairs.sampling.steps(min_shift, "min_shift")
     allowed = np.arange(max(1, lowest), pairs.steps - lowest + 1)
-    if not 1 <= shifts <= len(allowed):
-        wanted = f"1 to {len(allowed)}, the shifts by at least {lowest} of {pairs.steps} steps to either side"
+    if not isinstance(shifts, int) or not 1 <= shifts <= len(allowed):
+        wanted = f"an int, 1 to {len(allowed)}, the shifts by at least {lowest} of {pairs.steps} steps to either side"
         cure = "fewer shifts, or a longer recording"
-        raise ContractError(explain("shifts", wanted=wanted, got=str(shifts), cure=cure))
+        raise ContractError(explain("shifts", wanted=wanted, got=repr(shifts), cure=cure))
     return np.sort(np.random.default_rng(seed).choice(allowed, shifts, replace=False))
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from convis_xr import dims
-from convis_xr.analysis.pairs import SMALLER, Floats, Pairs, check_fits, square_of
+from convis_xr.analysis.pairs import FEWER, Floats, Pairs, check_fits, square_of
 from convis_xr.analysis.sums import Squares, Windows
 from convis_xr.errors import ContractError, explain
 from convis_xr.pairing import check_response
@@ -53,7 +53,7 @@ def sta(stimulus: xr.DataArray, response: xr.DataArray, window: Any) -> xr.DataA
     """
     pairs = Pairs(stimulus, checked_counts(response), window)
     size = pairs.lags * pairs.pixels
-    check_fits(8 * size * pairs.cells, f"averages of {pairs.cells} cells over {size} weights", SMALLER)
+    check_fits(8 * size * pairs.cells, f"averages of {pairs.cells} cells over {size} weights", FEWER)
     sums = Windows(pairs.cells, pairs.lags, pairs.pixels, pairs.precise)
     tally = Tally(pairs)
     for piece in pairs.pieces(tally.counts(), pairs.cells):
@@ -97,7 +97,7 @@ def stc(stimulus: xr.DataArray, response: xr.DataArray, window: Any) -> xr.DataA
     """
     pairs = Pairs(stimulus, checked_counts(response), window)
     size = pairs.lags * pairs.pixels
-    check_fits(8 * size**2 * pairs.cells, f"covariances of {pairs.cells} cells over {size} weights", SMALLER)
+    check_fits(8 * size**2 * pairs.cells, f"covariances of {pairs.cells} cells over {size} weights", FEWER)
     sums, squares = (kind(pairs.cells, pairs.lags, pairs.pixels) for kind in (Windows, Squares))
     tally = Tally(pairs)
     for piece in pairs.pieces(tally.counts(), pairs.cells, np.float64):

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
+from contextvars import copy_context
 from typing import Generic, TypeVar
 
 #: blocks that are read ahead, and results that wait to be written
@@ -55,13 +56,18 @@ def ahead(blocks: Iterator[Read]) -> Generator[Read]:
     [1, 2, 3]
     """
     reader = ThreadPoolExecutor(1, "convis_xr reader")
-    end = object()
+    end, context = object(), copy_context()
+
+    def read() -> Read | object:
+        return context.run(lambda: next(blocks, end))
+
     try:
-        coming = deque(reader.submit(next, blocks, end) for _ in range(DEPTH))
+        coming = deque(reader.submit(read) for _ in range(DEPTH))
         while (block := coming.popleft().result()) is not end:
-            coming.append(reader.submit(next, blocks, end))
-            yield block  # type: ignore[misc]
-            del block  # or it would be held while the next one is waited for
+            coming.append(reader.submit(read))
+            handed = [block]
+            del block
+            yield handed.pop()  # type: ignore[misc]  # the caller alone holds it now, and says when it is done with
     finally:
         reader.shutdown(cancel_futures=True)
 

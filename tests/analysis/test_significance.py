@@ -115,9 +115,10 @@ def test_one_spike_is_no_more_than_chance() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"shifts": 0}, "shifts: wanted 1 to 296"),
+        ({"shifts": 0}, "shifts: wanted an int, 1 to 296"),
+        ({"shifts": 3.0}, "an int, 1 to 296.* got 3.0"),
         ({"shifts": 400}, "a longer recording"),
-        ({"min_shift": "2 s"}, "shifts: wanted 1 to 0"),
+        ({"min_shift": "2 s"}, "shifts: wanted an int, 1 to 0"),
         ({"statistic": "power"}, "statistic: wanted 'peak' or 'norm', got 'power'"),
         ({"window": 0}, "window: wanted"),
     ],
