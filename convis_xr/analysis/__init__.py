@@ -27,6 +27,18 @@ if TYPE_CHECKING:
     from convis_xr.analysis.spike_events import spike_times as spike_times
     from convis_xr.analysis.spike_triggered import sta as sta
     from convis_xr.analysis.spike_triggered import stc as stc
+    from convis_xr.analysis.tuning.courses import chirp_response as chirp_response
+    from convis_xr.analysis.tuning.courses import flash_response as flash_response
+    from convis_xr.analysis.tuning.gratings import contrast_response as contrast_response
+    from convis_xr.analysis.tuning.gratings import direction_tuning as direction_tuning
+    from convis_xr.analysis.tuning.gratings import size_tuning as size_tuning
+    from convis_xr.analysis.tuning.gratings import spatial_frequency_tuning as spatial_frequency_tuning
+    from convis_xr.analysis.tuning.gratings import temporal_frequency_tuning as temporal_frequency_tuning
+    from convis_xr.analysis.tuning.indices import direction_bandwidth as direction_bandwidth
+    from convis_xr.analysis.tuning.indices import direction_selectivity as direction_selectivity
+    from convis_xr.analysis.tuning.indices import half_width as half_width
+    from convis_xr.analysis.tuning.indices import orientation_selectivity as orientation_selectivity
+    from convis_xr.analysis.tuning.indices import preferred as preferred
 
 _WHERE = {
     "impulse_response": "impulses",
@@ -49,6 +61,18 @@ _WHERE = {
     "spike_times": "spike_events",
     "sta": "spike_triggered",
     "stc": "spike_triggered",
+    "chirp_response": "tuning.courses",
+    "contrast_response": "tuning.gratings",
+    "direction_bandwidth": "tuning.indices",
+    "direction_selectivity": "tuning.indices",
+    "direction_tuning": "tuning.gratings",
+    "flash_response": "tuning.courses",
+    "half_width": "tuning.indices",
+    "orientation_selectivity": "tuning.indices",
+    "preferred": "tuning.indices",
+    "size_tuning": "tuning.gratings",
+    "spatial_frequency_tuning": "tuning.gratings",
+    "temporal_frequency_tuning": "tuning.gratings",
 }
 
 __all__ = sorted(_WHERE)
