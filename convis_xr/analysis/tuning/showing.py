@@ -13,7 +13,7 @@ from convis_xr.errors import ContractError, UnitError, explain
 from convis_xr.layer import Layer
 from convis_xr.sampling import dequantified
 from convis_xr.stimuli import Canvas
-from convis_xr.units import DIMENSIONS, Quantity, dimension_of, factor, has_dimension, is_bare, magnitude, unit_of
+from convis_xr.units import DIMENSIONS, Quantity, dimension_of, is_bare, magnitude, unit_of
 
 #: keywords of a screen; the others are those of a run
 _SCREEN = ("dt", "pixel_size", "mean", "units")
@@ -118,10 +118,10 @@ def axis(name: str, values: np.ndarray[Any, Any], dimension: str) -> xr.Variable
 
 def _array(given: Any, dimension: str, name: str) -> np.ndarray[Any, Any]:
     given = dequantified(given) if isinstance(given, xr.DataArray) else given
-    units, wanted = ("1", None) if is_bare(given) else (unit_of(given, name), dimension_of(dimension))
-    if wanted is None or not has_dimension(units, dimension):
+    if is_bare(given):
         wanted = dimension_of(dimension)
-        got = "bare numbers" if units == "1" else f"an array in {units}"
-        raise UnitError(explain(name, wanted=wanted.wanted, got=got, cure=f'{name}=["{wanted.example}", ...]'))
+        cure = f'{name}=["{wanted.example}", ...]'
+        raise UnitError(explain(name, wanted=wanted.wanted, got="bare numbers", cure=cure))
+    scale = magnitude(Quantity(1.0, unit_of(given, name)), dimension, name)
     plain = given.magnitude if isinstance(given, Quantity) else given
-    return np.asarray(plain, np.float64) * factor(units, wanted.unit, name)
+    return np.asarray(plain, np.float64) * scale

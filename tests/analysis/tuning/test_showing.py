@@ -18,13 +18,9 @@ def test_values_come_in_many_forms() -> None:
     for given in (
         ["1 cpd", "0.5 cycle/deg", "2/deg"],
         cx.units.Quantity(np.array([2.0, 1.0, 0.5]), "1/degree"),
-        xr.DataArray([30.0, 60.0, 120.0], attrs={"units": "1/arcmin"}) / 60,
-        xr.DataArray([0.5, 1.0, 2.0], attrs={"units": "1/degree"}),
+        cx.units.Quantity(np.array([2.0, 1.0, 0.5]), "cycle/degree"),
+        xr.DataArray(np.array([0.5, 1.0, 2.0]) / 60, attrs={"units": "1/arcmin"}),
     ):
-        if isinstance(given, xr.DataArray) and given.max() == 2 and "units" not in given.attrs:
-            given = given.assign_attrs(units="1/degree")
-        if isinstance(given, xr.DataArray) and given.attrs.get("units") == "1/arcmin":
-            given = (given / 60).assign_attrs(units="1/arcmin")
         np.testing.assert_allclose(values_of(given, "spatial_frequency", "spatial_frequencies"), wanted)
     for bare in ([0.1, 0.3], np.array([0.3, 0.1]), xr.DataArray([0.1, 0.3])):
         np.testing.assert_allclose(values_of(bare, "dimensionless", "contrasts"), [0.1, 0.3])
@@ -35,7 +31,7 @@ def test_values_come_in_many_forms() -> None:
     [
         ([1, 2], cx.UnitError, 'spatial_frequencies="1 cycle/deg"'),
         (np.array([1.0, 2.0]), cx.UnitError, "a spatial frequency, got bare numbers"),
-        (cx.units.Quantity(np.array([1.0]), "Hz"), cx.UnitError, "got an array in Hz"),
+        (cx.units.Quantity(np.array([1.0]), "Hz"), cx.UnitError, r"a spatial frequency .*got 1\.0 hertz"),
         ("1 cycle/deg", cx.ContractError, "several values"),
         (["1 cpd", "1 cycle/deg"], cx.ContractError, "one twice"),
         ([], cx.ContractError, "got none"),
