@@ -5,7 +5,7 @@ Lazy data stay lazy: each of their blocks is read once, whatever is computed of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import dask.array as da
@@ -18,8 +18,8 @@ from convis_xr import dims
 Floats = npt.NDArray[np.float64]
 Sums = Mapping[str, Any]
 
-#: bytes of a response that are worked on at once where it does not come in chunks
-BLOCK_BYTES = 2**25
+#: bytes of a response, in double precision, that are worked on at once: a processor's cache holds what is made of them
+BLOCK_BYTES = 2**20
 
 
 def reduced(
@@ -52,7 +52,7 @@ def reduced(
     whole = arrays[-1]
     left = [str(dim) for dim in whole.dims if dim not in (dims.TIME, dims.REPEAT) or dim in keep]
     lazy = any(array.chunks is not None for array in arrays)
-    parts = _lazy_parts(block, names, arrays, left) if lazy else _parts(block, names, arrays)
+    parts = _lazy_parts(block, merge, names, arrays, left) if lazy else _parts(block, names, arrays)
     sums = merge({name: parts[at] for at, name in enumerate(names)})
     labels = {name: c.variable for name, c in whole.coords.items() if set(c.dims) <= set(left)}
     made = xr.Dataset({name: (left, value) for name, value in sums.items()})
@@ -60,19 +60,23 @@ def reduced(
 
 
 def _parts(
-    block: Callable[..., dict[str, Floats]], names: tuple[str, ...], arrays: tuple[xr.DataArray, ...]
+    block: Callable[..., dict[str, Floats]], names: tuple[str, ...], arrays: Sequence[xr.DataArray | xr.Variable]
 ) -> list[Floats]:
     """Sums by name, with a last axis of blocks."""
     whole = arrays[-1]
     steps = whole.sizes[dims.TIME]
     length = max(1, BLOCK_BYTES // max(1, 8 * whole.size // steps))
     cuts = [{dims.TIME: slice(at, at + length)} for at in range(0, steps, length)]
-    found = [block(*(_floats(array.isel(cut).values) for array in arrays)) for cut in cuts]
+    found = [block(*(np.asarray(array.isel(cut).values, np.float64) for array in arrays)) for cut in cuts]
     return [np.stack([sums[name] for sums in found], -1) for name in names]
 
 
 def _lazy_parts(
-    block: Callable[..., dict[str, Floats]], names: tuple[str, ...], arrays: tuple[xr.DataArray, ...], left: list[str]
+    block: Callable[..., dict[str, Floats]],
+    merge: Callable[[Sums], dict[str, Any]],
+    names: tuple[str, ...],
+    arrays: tuple[xr.DataArray, ...],
+    left: list[str],
 ) -> Any:
     """The same, as one dask array with a first axis of names."""
     index = {str(dim): at for at, dim in enumerate(arrays[-1].dims)}
@@ -81,9 +85,11 @@ def _lazy_parts(
         rechunked = array.chunk({dim: -1 for dim in (dims.REPEAT,) if dim in array.dims})
         operands += [rechunked.data, tuple(index[str(dim)] for dim in array.dims)]
     first, time = len(index), index[dims.TIME]
+    axes = [array.dims for array in arrays]  # not the arrays: a task is sent elsewhere
 
     def stacked(*values: Any) -> Floats:
-        sums = block(*(_floats(value) for value in values))
+        labelled = [xr.Variable(dims_of, value) for dims_of, value in zip(axes, values, strict=True)]
+        sums = merge(dict(zip(names, _parts(block, names, labelled), strict=True)))
         return np.stack([sums[name] for name in names])[..., None]
 
     kept = (first, *(index[dim] for dim in left), time)
@@ -91,7 +97,3 @@ def _lazy_parts(
         stacked, kept, *operands, new_axes={first: len(names)}, adjust_chunks={time: 1}, concatenate=True,
         dtype=np.float64, meta=np.empty((0,) * len(kept)),
     )  # fmt: skip
-
-
-def _floats(values: Any) -> Floats:
-    return np.asarray(values, np.float64)
