@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import convis_xr as cx
-from convis_xr.analysis.spike_times import spike_times
 from convis_xr.recordings import bin_spikes, spike_table
 from convis_xr.recordings.times import SLACK
 
@@ -92,7 +91,7 @@ def test_spike_times_of_counts_go_back_to_their_steps():
     draw = np.random.default_rng(1).poisson(0.5, (2000, 3)).astype(np.int64)
     grid = film(2000, dt="1 ms", start=0.3)
     counts = xr.DataArray(draw, {"time": grid["time"], "cell": [5, 7, 9]}, ("time", "cell"), attrs={"units": "count"})
-    back = bin_spikes(spike_times(counts), grid)
+    back = bin_spikes(cx.analysis.spike_times(counts), grid)
     np.testing.assert_array_equal(back.values, draw)
 
 
