@@ -141,6 +141,13 @@ class Predictor:
         window.after = state_of(context)
         return sums
 
+    def passed(self, block: Block, state: State) -> State:
+        """The state after a block that begins with ``state``, without a gradient."""
+        context = self.context(state)
+        with torch.no_grad():
+            self.show(context, block)
+        return state_of(context)
+
     def lead(self, reader: Reader, first: int, stop: int, state: State) -> State:
         """Show steps without a gradient; the state after them."""
         context = self.context(state)

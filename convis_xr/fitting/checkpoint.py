@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import zipfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,6 +37,8 @@ class Standing:
     history : History
     best : snapshot of the coordinates
         Those of the best epoch.
+    burn_in : int
+        Steps; by default it follows from what the parameters were at the start.
     """
 
     coordinates: Coordinates
@@ -43,6 +46,7 @@ class Standing:
     scheduler: Any
     history: History
     best: Any
+    burn_in: int
 
     def save(self, path: Path, facts: Mapping[str, Any]) -> None:
         """Write it to a file, as a whole or not at all."""
@@ -54,6 +58,7 @@ class Standing:
             "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
             "history": asdict(self.history),
             "best": list(self.best),
+            "burn_in": self.burn_in,
         }
         half = path.with_name(path.name + _PARTIAL)
         torch.save(held, half)
@@ -67,6 +72,8 @@ class Standing:
         ResumeError
             It is none of ours, or that of another fit.
         """
+        if not zipfile.is_zipfile(path):  # what is none can make torch raise anything
+            raise _not_ours(path, "another file")
         try:
             held = torch.load(path, map_location="cpu", weights_only=True)
         except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, KeyError) as error:
@@ -82,7 +89,7 @@ class Standing:
         load_optimizer(self.optimizer, held["optimizer"])
         if self.scheduler is not None:
             self.scheduler.load_state_dict(held["scheduler"])
-        self.history = History(**held["history"])
+        self.history, self.burn_in = History(**held["history"]), held["burn_in"]
         self.best = tuple(self.coordinates.placed(tensors) for tensors in held["best"])
 
 

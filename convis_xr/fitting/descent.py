@@ -65,7 +65,10 @@ class Unbroken:
         """The loss of the whole, by one graph."""
         context, total = None, torch.zeros(())
         for window in self._windows():
-            context = self._predictor.context(window.state) if context is None else context
+            if context is None:
+                context = self._predictor.context(window.state)
+                for block in window.before:
+                    self._predictor.show(context, block)
             total = total + self._predictor.compare(context, window.block)
         return walked_back(self._predictor.loss.value(total))
 

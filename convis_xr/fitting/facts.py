@@ -28,7 +28,8 @@ def facts_of(
     """
     found, loss = schedule.reader.match, schedule.predictor.loss
     facts = provenance(found.request, (found.output,))
-    del facts["model"]["parameters"]
+    for name in ("parameters", "repr"):  # both tell values
+        del facts["model"][name]
     facts["fit"] = {
         "loss": loss.name,
         "optimizer": type(optimizer).__name__,
@@ -39,7 +40,6 @@ def facts_of(
         "steps": [schedule.first, schedule.stop],
         "chunk": schedule.reader.chunk,
         "batch": [schedule.batch.blocks, schedule.batch.repeats],
-        "burn_in": schedule.burn_in,
         "horizon": str(schedule.horizon),
         "response": {str(name): size for name, size in found.response.sizes.items()},
         "units": found.units,

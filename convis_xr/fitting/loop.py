@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -156,12 +158,16 @@ def fit(
     moved, chosen = choose_optimizer(model, optimizer, parameters)
     with only(model, chosen):
         coordinates = Coordinates(chosen, bounds)
-        standing = Standing(coordinates, moved, choose_scheduler(scheduler, moved), History(), coordinates.snapshot())
-        descent = Descent(model, moved, coordinates, tuple(regularizers), clip)
-        facts = facts_of(schedule, chosen, moved, skip=skip, validation=validation, clip=clip, bounds=bounds)
-        course = _Course(schedule, descent, standing, epochs, patience, path, facts)
+        scheduled = choose_scheduler(scheduler, moved)
+        standing = Standing(coordinates, moved, scheduled, History(), coordinates.snapshot(), schedule.burn_in)
+        facts = facts_of(
+            schedule, chosen, moved, skip=skip, validation=validation, clip=clip, bounds=bounds, burn_in=burn_in
+        )
         if resume and path is not None and path.exists():
             standing.load(path, facts)
+            schedule = replace(schedule, burn_in=standing.burn_in)
+        descent = Descent(model, moved, coordinates, tuple(regularizers), clip)
+        course = _Course(schedule, descent, standing, epochs, patience, path, facts)
         with compiling_told(progress), course.shown(progress):
             course.run()
             return course.result()
@@ -217,9 +223,8 @@ class _Course:
         names = ("training", "validation")
         scores = {name: scores_of(found, tally) for name, tally in zip(names, self._tally(), strict=False)}
         units = loss_units(self._schedule.predictor.loss, found)
-        return dataset_of(
-            self._standing.history, self._standing.coordinates.parameters, scores, units, attrs_of(self._facts)
-        )
+        facts = self._facts | {"fit": self._facts["fit"] | {"burn_in": self._schedule.burn_in}}
+        return dataset_of(self._standing.history, self._standing.coordinates.parameters, scores, units, attrs_of(facts))
 
     def _note(self, began: float) -> Tally:
         """Add an epoch to the history."""
@@ -275,8 +280,6 @@ def _schedule(
 
 def attrs_of(facts: dict[str, Any]) -> dict[str, Any]:
     """What a result says of how it came about: texts and numbers, which every file format takes."""
-    import json
-
     told = {name: facts["fit"][name] for name in ("loss", "optimizer", "seed", "output")}
     return {"title": "course of a fit", **told, "convis_xr_provenance": json.dumps(facts, sort_keys=True)}
 

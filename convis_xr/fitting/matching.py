@@ -60,8 +60,9 @@ class Match:
         made: Tensor = outputs[self.output]
         index = tuple(slice(None) if name in self.form.sizes else 0 for name in self.form.axes)
         kept = [name for name in self.form.axes if name in self.form.sizes]
-        ordered = made[index].permute([kept.index(name) for name in (dims.TIME, *self.order)])
-        # what the response has beside: dimensions of length 1
+        # what only one of both has is of length 1
+        order = [dims.TIME, *self.order, *(name for name in kept if name not in (dims.TIME, *self.order))]
+        ordered = made[index].permute([kept.index(name) for name in order])
         shape = [self.response.sizes[name] for name in self.rest]
         return ordered.reshape(ordered.shape[0], 1, *shape) * self.scale
 
@@ -118,7 +119,7 @@ def match(
         return asked, *_form(asked)
 
     request, form, name = ask(cells)
-    places = _places(response, form)
+    places = _places(response, form, request)
     if cells is None and places is not None:
         request, form, name = ask(places)
     part = stretch(request.stimulus, response, request.info.sampling)
@@ -162,8 +163,10 @@ def _form(request: Request) -> tuple[Labels, str]:
     return form, name
 
 
-def _places(response: xr.DataArray, form: Labels) -> xr.Dataset | None:
-    """Where the response's cells are, if the model gives frames."""
+def _places(response: xr.DataArray, form: Labels, request: Request) -> xr.Dataset | None:
+    """Where the response's cells are, if the model gives frames of the stimulus' pixels."""
+    if any(form.sizes.get(name) != request.whole.sizes.get(name) for name in dims.SPACE):
+        return None
     along = [name for name in dims.SPACE if name in response.coords and response[name].dims == (dims.CELL,)]
     if len(along) < 2 or not {*dims.SPACE} <= {*form.sizes}:
         return None

@@ -104,7 +104,7 @@ class Schedule:
             yield from self._one_by_one(random)
 
     def _one_by_one(self, random: np.random.Generator) -> Iterator[Work]:
-        for window in self._windows(self._lead()):
+        for window in self._windows():
             drawn = self._drawn(random)
             window.block = window.block if drawn is None else window.block.of_repeats(drawn)
             if window.block.is_usable(self.predictor.loss):
@@ -126,10 +126,9 @@ class Schedule:
 
     def _pass(self, last: Tally, drawn: Tensor | None) -> Work:
         """A whole pass as one step."""
-        state = self._lead
 
         def windows() -> Iterator[Window]:
-            for window in self._windows(state()):
+            for window in self._windows():
                 window.block = window.block if drawn is None else window.block.of_repeats(drawn)
                 yield window
 
@@ -142,15 +141,20 @@ class Schedule:
         if self.predictor.loss.is_mean and drawn is None:
             return last.loss
         with torch.no_grad():
-            state, total = self._lead(), torch.zeros(())
-            context = self.predictor.context(state)
+            context = self.predictor.context(self.predictor.lead(self.reader, 0, self.first, {}))
+            total = torch.zeros(())
             for block in self.reader.recorded(self.first, self.stop):
                 total = total + self.predictor.compare(context, block if drawn is None else block.of_repeats(drawn))
         return total
 
-    def _windows(self, state: State) -> Iterator[Window]:
+    def _windows(self) -> Iterator[Window]:
         """Block after block; each must be followed before the next one is asked for, if its state is wanted."""
         earlier: deque[tuple[Block, State]] = deque(maxlen=self._blocks_before())
+        followed = self._followed(self.first, 0)
+        state = self.predictor.lead(self.reader, 0, followed, {})
+        for block in self.reader.shown(followed, self.first):
+            earlier.append((block, state))
+            state = self.predictor.passed(block, state)
         for block in self.reader.recorded(self.first, self.stop):
             window = Window(block, tuple(one for one, _ in earlier), earlier[0][1] if earlier else state)
             yield window
@@ -162,19 +166,19 @@ class Schedule:
         more = self.horizon - self.reader.chunk
         return None if math.isinf(more) else max(0, math.ceil(more / self.reader.chunk))
 
+    def _followed(self, first: int, shown: int) -> int:
+        """From where on gradients are followed to a block that begins at ``first``; before ``shown`` there is none."""
+        return max(shown, first - int(min(first, max(0.0, self.horizon - self.reader.chunk))))
+
     def _warmed(self, first: int, drawn: Tensor | None) -> Window:
         """A block out of order, and a state for its start."""
         stop = min(first + self.reader.chunk, self.stop)
         shown = max(0, first - self.burn_in)
-        followed = max(shown, first - int(min(first, max(0.0, self.horizon - self.reader.chunk))))
+        followed = self._followed(first, shown)
         state = self.predictor.lead(self.reader, shown, followed, {})
         (block,) = self.reader.recorded(first, stop)
         before = tuple(self.reader.shown(followed, first))
         return Window(block if drawn is None else block.of_repeats(drawn), before, state)
-
-    def _lead(self) -> State:
-        """The state at the start of what is trained on."""
-        return self.predictor.lead(self.reader, 0, self.first, {})
 
     def _drawn(self, random: np.random.Generator) -> Tensor | None:
         repeats = self.reader.match.response.sizes[dims.REPEAT]
