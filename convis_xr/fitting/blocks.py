@@ -109,7 +109,9 @@ class Predictor:
 
     def context(self, state: State) -> RunContext:
         """A run that goes on from a copy of ``state``, or begins."""
-        return self.match.request.context(0, {path: value.clone() for path, value in state.items()} or None)
+        held = state or self.match.request.state
+        device = self.match.request.device
+        return self.match.request.context(0, {path: value.to(device, copy=True) for path, value in held.items()})
 
     def predict(self, context: RunContext, block: Block) -> Tensor:
         """What the model says of the response in a block; the context moves on."""

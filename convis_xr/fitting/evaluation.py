@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +40,8 @@ def evaluate(
     chunk: Any = None,
     skip: Any = 0,
     seed: int | None = None,
+    initial: Any = None,
+    state: Mapping[str, Any] | None = None,
     device: Any = None,
     dtype: Any = None,
     memory: int | str | None = None,
@@ -49,7 +51,7 @@ def evaluate(
 
     Parameters
     ----------
-    model, stimulus, response, loss, output, cells, chunk, skip, seed, device, dtype, memory, progress
+    model, stimulus, response, loss, output, cells, chunk, skip, seed, initial, state, device, dtype, memory, progress
         As of `convis_xr.fitting.fit`.
 
     Returns
@@ -75,7 +77,7 @@ def evaluate(
     """
     found = match(
         model, stimulus, response, output=output, cells=cells, counts=is_counted(loss), device=device, dtype=dtype,
-        seed=seed,
+        seed=seed, initial=initial, state=state,
     )  # fmt: skip
     made = loss_of(loss, found.bare)
     reader = Reader(found, chunk_of(found, chunk, memory, gradient=False))

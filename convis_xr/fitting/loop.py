@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -55,6 +55,8 @@ def fit(
     checkpoint: Any = None,
     resume: bool = False,
     seed: int = 0,
+    initial: Any = None,
+    state: Mapping[str, Any] | None = None,
     device: Any = None,
     dtype: Any = None,
     memory: int | str | None = None,
@@ -114,7 +116,7 @@ def fit(
         Go on from ``checkpoint``, bit by bit as if there had been no interruption.
     seed : int
         Of the order of blocks and repeats, and of the model's random numbers.
-    device, dtype, memory, progress
+    initial, state, device, dtype, memory, progress
         As of `convis_xr.run`.
 
     Returns
@@ -150,7 +152,7 @@ def fit(
     _check_counts(epochs, patience, clip)
     found = match(
         model, stimulus, response, output=output, cells=cells, counts=is_counted(loss), device=device, dtype=dtype,
-        seed=seed,
+        seed=seed, initial=initial, state=state,
     )  # fmt: skip
     made = loss_of(loss, found.bare)
     predictor = Predictor(found, made)

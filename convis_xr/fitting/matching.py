@@ -86,12 +86,14 @@ def match(
     device: Any,
     dtype: Any,
     seed: int | None,
+    initial: Any = None,
+    state: Any = None,
 ) -> Match:
     """Find out how the response goes with what the model gives of the stimulus.
 
     Parameters
     ----------
-    model, stimulus, device, dtype, seed
+    model, stimulus, device, dtype, seed, initial, state
         As of `convis_xr.run`.
     response : DataArray (time), (time, cell), (repeat, time, cell), (time, y, x), ...
         NaN stands for what was not recorded.
@@ -113,8 +115,8 @@ def match(
 
     def ask(selected: Any) -> tuple[Request, Labels, str]:
         asked = resolve(
-            model, stimulus, outputs=output, start=None, stop=None, device=device, dtype=dtype, initial=None,
-            state=None, seed=seed, repeats=None, cells=selected, region=None, nan="raise", sampling=None,
+            model, stimulus, outputs=output, start=None, stop=None, device=device, dtype=dtype, initial=initial,
+            state=state, seed=seed, repeats=None, cells=selected, region=None, nan="raise", sampling=None,
         )  # fmt: skip
         return asked, *_form(asked)
 
