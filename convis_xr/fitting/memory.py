@@ -11,7 +11,7 @@ from convis_xr.options import get_option
 from convis_xr.units import byte_count
 
 #: arrays that a graph keeps for each that is alive while a model only computes
-KEPT = 3
+KEPT = 6
 
 
 def chunk_of(match: Match, chunk: Any, memory: int | str | None, *, gradient: bool) -> int:
