@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -69,7 +70,8 @@ class Reader:
         if first >= stop:
             return
         for block in read_blocks(stimulus, self.chunk, first=first, nan="raise"):
-            yield Block(block.first, block.stop(axis), self._transfer.show(block))
+            known = self._known(block.first, block.stop(axis)) if self.match.forced else None
+            yield Block(block.first, block.stop(axis), self._transfer.show(block), known)
 
     def recorded(self, first: int, stop: int) -> Iterator[Block]:
         """Stimulus and response, from step ``first`` of the stimulus up to ``stop``."""
@@ -79,7 +81,15 @@ class Reader:
             return
         values = read_blocks(response, self.chunk, first=first - begins, nan="propagate")
         for block, recorded in zip(self.shown(first, stop), values, strict=True):
-            yield Block(block.first, block.stop, block.x, self.match.recorded(recorded.values))
+            yield replace(block, y=self.match.recorded(recorded.values))
+
+    def _known(self, first: int, stop: int) -> Tensor:
+        """What was recorded in steps that are only shown; nothing before the recording."""
+        begins = self.match.part.start
+        part = self.match.response.isel({dims.TIME: slice(max(0, first - begins), max(0, stop - begins))})
+        made = self.match.recorded(part.compute(scheduler="synchronous").values)
+        before = made.new_zeros(stop - first - len(made), *made.shape[1:])
+        return torch.cat([before, made])
 
 
 @dataclass
@@ -115,13 +125,16 @@ class Predictor:
 
     def predict(self, context: RunContext, block: Block) -> Tensor:
         """What the model says of the response in a block; the context moves on."""
-        request = self.match.request
-        return self.match.predicted(request.model.advance(context, block.x, request.dtype))
+        return self.match.predicted(self.show(context, block))
 
-    def show(self, context: RunContext, block: Block) -> None:
-        """Only move on."""
+    def show(self, context: RunContext, block: Block) -> Mapping[str, Any]:
+        """Move on; what the model gives."""
         request = self.match.request
-        request.model.advance(context, block.x, request.dtype)
+        told = []
+        if self.match.forced:
+            assert block.y is not None
+            told.append(block.y.reshape(*block.y.shape[:2], -1).permute(1, 0, 2)[:, None, :, None])
+        return request.model.advance(context, block.x, request.dtype, *told)
 
     def compare(self, context: RunContext, block: Block) -> Tensor:
         """The loss's sums over a block."""

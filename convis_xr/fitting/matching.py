@@ -22,6 +22,8 @@ from convis_xr.units import DIMENSIONS, Quantity, factor, has_dimension, magnitu
 
 #: labels of pixels may be off by this part of the pitch
 SLACK = 0.1
+#: what a model gives that is told what was recorded
+FORCED_OUTPUT = "rate"
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class Match:
     bare: bool
 
     @property
+    def forced(self) -> bool:
+        """Whether the model is told what was recorded, and gives what follows from that for the next step."""
+        return is_forced(self.request.model)
+
+    @property
     def rest(self) -> tuple[str, ...]:
         """Dimensions of the response beside time and repeat."""
         return tuple(str(name) for name in self.response.dims[2:])
@@ -58,6 +65,11 @@ class Match:
     def predicted(self, outputs: Mapping[str, Any]) -> Tensor:
         """What a chunk of the model's outputs says of the response."""
         made: Tensor = outputs[self.output]
+        # a model that is told what was recorded has a batch of repeats
+        return torch.cat([self._one(part) for part in made.split(1)], 1) if self.forced else self._one(made)
+
+    def _one(self, made: Tensor) -> Tensor:
+        """One repeat (time, 1, ...) of an output."""
         index = tuple(slice(None) if name in self.form.sizes else 0 for name in self.form.axes)
         kept = [name for name in self.form.axes if name in self.form.sizes]
         # what only one of both has is of length 1
@@ -109,6 +121,7 @@ def match(
     ContractError, UnitError
         They do not go together.
     """
+    output = FORCED_OUTPUT if output is None and is_forced(model) else output
     # values are looked at block by block, as they are read
     check_response(_first_step(response), frames=True, missing=True)
     response = check_response(response, frames=True, missing=True) if not _is_lazy(response) else _plain(response)
@@ -133,6 +146,11 @@ def match(
     scales = _scales(units, response.attrs.get("units"), counts, request)
     bare = units == "1"
     return Match(request, name, form, response, part, order, *scales, bare=bare)
+
+
+def is_forced(model: Any) -> bool:
+    """Whether a model takes recorded counts (repeat, 1, time, 1, cell) as a second input: it says so itself."""
+    return bool(getattr(model, "teacher_forced", False))
 
 
 def _first_step(response: Any) -> Any:

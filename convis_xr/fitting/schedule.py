@@ -196,6 +196,9 @@ def burn_in_of(match: Match, given: Any, batch: Batch) -> int:
         Nothing was given, and the model does not say how long it remembers.
     """
     sampling = match.request.info.sampling
+    if match.forced and batch.repeats is not None:
+        got, cure = "some of the repeats for a model that goes on with each of them", "a number of blocks"
+        raise ContractError(explain("batch", wanted="all repeats", got=got, cure=cure))
     if given is not None:
         return sampling.steps(given, "burn_in")
     if not batch.blocks:
