@@ -296,7 +296,8 @@ class Runner:
         if self._goal is None:
             got, cure = "one that has ended", "a goal for every sample of the input"
             raise ContractError(explain("goal", wanted="as many samples as the input has", got=got, cure=cure))
-        shared: dict[str, Any] = {name: one for name, one in self._options.items() if name in ("seed", "dtype", "device")}
+        names = ("seed", "dtype", "device")
+        shared: dict[str, Any] = {name: one for name, one in self._options.items() if name in names}
         options: dict[str, Any] = {"progress": False, **shared, **self._fit_options, **begin}
         fitted = fit_model(self._model, piece, self._goal, **options)
         self._losses.append(float(fitted.step_loss[0]) if fitted.sizes["step"] else float("nan"))
