@@ -39,9 +39,22 @@ _HOMES = {
     "Stream": "streams",
     "run": "engine",
     "plan": "engine",
+    "fit": "fitting",
 }
 #: public modules
-_ROOMS = ("units", "stimuli", "io", "streams", "recordings", "filters", "spiking", "models", "analysis", "plotting")
+_ROOMS = (
+    "units",
+    "stimuli",
+    "io",
+    "streams",
+    "recordings",
+    "filters",
+    "spiking",
+    "models",
+    "analysis",
+    "fitting",
+    "plotting",
+)
 
 __all__ = ["__version__", *_HOMES, *_ROOMS]
 
@@ -54,6 +67,7 @@ _after_import("xarray", lambda: importlib.import_module("convis_xr.accessor"))
 if TYPE_CHECKING:  # `as` says that these are meant for others
     from convis_xr import analysis as analysis
     from convis_xr import filters as filters
+    from convis_xr import fitting as fitting
     from convis_xr import io as io
     from convis_xr import models as models
     from convis_xr import plotting as plotting
@@ -74,6 +88,7 @@ if TYPE_CHECKING:  # `as` says that these are meant for others
     from convis_xr.errors import ParameterError as ParameterError
     from convis_xr.errors import ResumeError as ResumeError
     from convis_xr.errors import UnitError as UnitError
+    from convis_xr.fitting.loop import fit as fit
     from convis_xr.io import open_stimulus as open_stimulus
     from convis_xr.layer import Layer as Layer
     from convis_xr.models import RetinaConfig as RetinaConfig

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import convis_xr as cx
-from tests.analysis.test_moments import film, seen
+from tests.analysis.test_single_pass import film, seen
 
 
 def assert_close(found: xr.Dataset, wanted: xr.Dataset, within: float) -> None:
