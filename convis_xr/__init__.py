@@ -40,7 +40,7 @@ _HOMES = {
     "plan": "engine",
 }
 #: public modules
-_ROOMS = ("units", "stimuli", "io", "streams", "filters", "spiking", "models", "analysis", "plotting")
+_ROOMS = ("units", "stimuli", "io", "streams", "filters", "spiking", "models", "analysis", "fitting", "plotting")
 
 __all__ = ["__version__", *_HOMES, *_ROOMS]
 
@@ -53,6 +53,7 @@ _after_import("xarray", lambda: importlib.import_module("convis_xr.accessor"))
 if TYPE_CHECKING:  # `as` says that these are meant for others
     from convis_xr import analysis as analysis
     from convis_xr import filters as filters
+    from convis_xr import fitting as fitting
     from convis_xr import io as io
     from convis_xr import models as models
     from convis_xr import plotting as plotting

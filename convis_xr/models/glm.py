@@ -101,7 +101,8 @@ class GLM(RandomLayer):
         super().__init__(seed)
         self.stimulus = RF(in_channels, cells, kernel_size, placement=placement)
         self.stimulus.set_weight(0.0)
-        self._steps: list[float] = []
+        #: time steps that the bases were made for, s
+        self.basis_steps: list[float] = []
         own, others = self._basis("history", history), self._basis("coupling", coupling)
         self.register_buffer("history_basis", own)
         self.register_buffer("coupling_basis", others)
@@ -158,7 +159,7 @@ class GLM(RandomLayer):
     @property
     def spike_filters(self) -> xr.DataArray:
         """The filters of spikes (cell, source, time): what a spike adds to the logarithm of a rate, by its age [s]."""
-        sampling = Sampling(Quantity(self._steps[0], "s") if self._steps else None)
+        sampling = Sampling(Quantity(self.basis_steps[0], "s") if self.basis_steps else None)
         numbers = np.arange(self.stimulus.weight.shape[0])
         coords = grid({dims.TIME: self.lags}, sampling, start=sampling.need_dt("spike_filters"))
         coords[dims.TIME].attrs["long_name"] = "time since the spike"
@@ -169,7 +170,7 @@ class GLM(RandomLayer):
 
     def forward(self, x: Tensor, counts: Tensor | None = None) -> Tensor | dict[str, Tensor]:
         """Spikes and rate of (batch, channel, time, y, x), or the rate given counts (batch, 1, time, 1, cell)."""
-        for step in self._steps:
+        for step in self.basis_steps:
             check_step(step, self.info.sampling, "basis")
         drive = self.stimulus(x)
         if counts is not None:
@@ -224,7 +225,7 @@ class GLM(RandomLayer):
             cure = 'cx.filters.kernels.raised_cosines(5, "2 ms", "50 ms", dt="1 ms")'
             raise ParameterError(explain(name, wanted="a basis (component, time)", got=got, cure=cure))
         step = step_of(plain)
-        self._steps += [] if step is None else [step]
+        self.basis_steps += [] if step is None else [step]
         return torch.from_numpy(np.array(plain.transpose(dims.COMPONENT, dims.TIME).values, np.float64))
 
 
