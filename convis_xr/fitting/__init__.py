@@ -13,12 +13,12 @@ _HOMES = {
     "L2": "regularizers",
     "SmoothSpace": "regularizers",
     "SmoothTime": "regularizers",
-    "between": "directions",
-    "difference_gradient": "directions",
-    "directions": "directions",
+    "between": "landscape",
+    "difference_gradient": "landscape",
+    "directions": "landscape",
     "fit_glm": "glm",
     "optimize_stimulus": "stimulus",
-    "random_direction": "directions",
+    "random_direction": "landscape",
 }
 
 __all__ = sorted(_HOMES)
@@ -26,11 +26,11 @@ __all__ = sorted(_HOMES)
 __getattr__, __dir__ = attach(__name__, _HOMES)
 
 if TYPE_CHECKING:  # `as` says that these are meant for others
-    from convis_xr.fitting.directions import between as between
-    from convis_xr.fitting.directions import difference_gradient as difference_gradient
-    from convis_xr.fitting.directions import directions as directions
-    from convis_xr.fitting.directions import random_direction as random_direction
     from convis_xr.fitting.glm import fit_glm as fit_glm
+    from convis_xr.fitting.landscape import between as between
+    from convis_xr.fitting.landscape import difference_gradient as difference_gradient
+    from convis_xr.fitting.landscape import directions as directions
+    from convis_xr.fitting.landscape import random_direction as random_direction
     from convis_xr.fitting.regularizers import L1 as L1
     from convis_xr.fitting.regularizers import L2 as L2
     from convis_xr.fitting.regularizers import DoG as DoG
