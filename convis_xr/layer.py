@@ -15,6 +15,7 @@ from convis_xr.contract import check_finite, check_stimulus, like, valid_range
 from convis_xr.errors import ContractError, explain
 from convis_xr.footprint import UNKNOWN, Footprint
 from convis_xr.keeping import Keeping
+from convis_xr.kernels.memory import cast
 from convis_xr.options import get_option
 from convis_xr.outputs import check_output, join, labelled, narrow
 from convis_xr.parameters import Parameter
@@ -236,7 +237,7 @@ class Layer(Keeping):
         cut = not torch.is_grad_enabled() and x.device.type == "cpu"
         blocks = blocks_of((x, *others), self.block_bytes if cut else None, dtype, self.takes_turns)
         alone = int(context.warns) if cut and self.takes_turns else len(blocks)
-        made = side_by_side(lambda parts: self._advance(context, *(part.to(dtype) for part in parts)), blocks, alone)
+        made = side_by_side(lambda parts: self._advance(context, *(cast(part, dtype) for part in parts)), blocks, alone)
         return made[0] if len(made) == 1 else join(made, [parts[0].shape[2] for parts in blocks])
 
     def _advance(self, context: RunContext, x: torch.Tensor, *others: torch.Tensor) -> dict[str, Any]:

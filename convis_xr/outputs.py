@@ -12,6 +12,7 @@ from convis_xr import dims
 from convis_xr.errors import ContractError, explain
 from convis_xr.event_table import EventTable
 from convis_xr.events import Events
+from convis_xr.kernels.memory import joined
 from convis_xr.selection import Selection
 from convis_xr.tensors import Labels
 
@@ -34,7 +35,7 @@ def join(parts: Sequence[Mapping[str, Any]], lengths: Sequence[int]) -> dict[str
     made: dict[str, Any] = {}
     for name, first in parts[0].items():
         values = [part[name] for part in parts]
-        made[name] = Events.join(values, lengths) if isinstance(first, Events) else torch.cat(values, 2)
+        made[name] = Events.join(values, lengths) if isinstance(first, Events) else joined(values, 2)
     return made
 
 

@@ -7,6 +7,7 @@ meet it.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import zipfile
@@ -57,8 +58,9 @@ class Checkpoint:
         """Write it into the store, as a whole or not at all."""
         facts = {"plan": self.plan.to_json(), "facts": self.facts, "done": self.done, "frames": self.frames}
         facts |= {"events": self.events}
-        with (folder / GROUP / _HALF).open("wb") as file:
-            np.savez(file, **self.state, **{_FACTS: np.array(json.dumps(facts))})  # type: ignore[arg-type]
+        archive = io.BytesIO()  # of many small pieces, each of which would be a call of the system
+        np.savez(archive, **self.state, **{_FACTS: np.array(json.dumps(facts))})  # type: ignore[arg-type]
+        (folder / GROUP / _HALF).write_bytes(archive.getbuffer())
         os.replace(folder / GROUP / _HALF, folder / GROUP / MARK)
 
 

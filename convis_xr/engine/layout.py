@@ -5,25 +5,23 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import xarray as xr
 import zarr
-from xarray.indexes import RangeIndex
 from zarr.storage import MemoryStore
 
-from convis_xr import dims
-from convis_xr.engine.arrays import METADATA, PARTIAL, ChunkedArray, compressor, declare
 from convis_xr.engine.facts import OutputFacts, TableFacts
 from convis_xr.engine.plan import Plan
 from convis_xr.engine.state import GROUP, Arrays
 from convis_xr.event_table import EventTable
+from convis_xr.io.zarr_files import METADATA, PARTIAL, ChunkedArray, declare
 
-#: samples of a very long time axis that are written at a time
-_TIME_CHUNK = 2**20
+#: samples of a very long axis of time that are written at a time
+_AXIS_CHUNK = 2**20
 #: rows in a chunk of a table of events; the last one is written anew whenever rows are added
 EVENT_CHUNK = 2**16
 _ALL_CHUNKS: Any = {"write_empty_chunks": True}
@@ -31,14 +29,14 @@ _ALL_CHUNKS: Any = {"write_empty_chunks": True}
 
 def create(folder: Path, coords: xr.Dataset, plan: Plan, tables: Sequence[EventTable]) -> None:
     """Lay out a store: coordinates are written, variables are declared, tables of events are empty."""
-    long = [name for name in coords.dims if isinstance(coords.xindexes.get(name), RangeIndex)]
+    axes = _axes(coords)
+    for name in axes:
+        _write_axis(folder, coords[name])
     # the encoding is that of the files which the stimulus came from
-    written = coords.drop_vars(long).drop_encoding()
+    written = coords.drop_vars(axes).drop_encoding()
     # zarr 3 has a specification for texts of any length, none for those of a fixed length
     texts = {name: value.astype(object) for name, value in written.coords.items() if value.dtype.kind == "U"}
     _write_at_once(folder, written.assign_coords(texts))
-    for name in long:
-        _write_long(folder, coords[name])
     for output in plan.outputs:
         chunks, dtype = plan.stored[output.name], np.dtype(output.dtype)
         declare(folder / output.name, output.shape, chunks, dtype, dims=output.dims, attrs=output.attrs)
@@ -106,7 +104,7 @@ def write_root(folder: Path, attrs: Mapping[str, Any]) -> None:
     root["attributes"] = {**root["attributes"], **attrs}
     root["consolidated_metadata"] = {"kind": "inline", "must_understand": False, "metadata": gathered}
     half = folder / (METADATA + PARTIAL)
-    half.write_text(json.dumps(root, indent=2))
+    half.write_text(json.dumps(root))
     os.replace(half, path)
 
 
@@ -126,19 +124,20 @@ def remove_partial(folder: Path) -> None:
 
 
 def open_result(folder: Path, coords: xr.Dataset, names: list[str]) -> xr.Dataset:
-    """Open a store lazily, variables in the order of ``names``; a very long time axis is taken from ``coords``."""
-    long = [name for name in coords.dims if isinstance(coords.xindexes.get(name), RangeIndex)]
-    opened = xr.open_zarr(folder, chunks={}, drop_variables=long)
+    """Open a store lazily, variables in the order of ``names``; axes of numbers are taken from ``coords``."""
+    axes = _axes(coords)
+    opened = xr.open_zarr(folder, chunks={}, drop_variables=axes)
     encoding = opened.encoding
-    if long:
-        opened = opened.assign_coords(coords[long].coords)
-    opened = opened[names]  # zarr lists them by the alphabet
+    opened = opened.assign_coords(coords[axes].coords)[names]  # zarr lists variables by the alphabet
     opened.encoding = encoding
     return opened
 
 
 def _write_at_once(folder: Path, coords: xr.Dataset) -> None:
     """What xarray makes of coordinates, in as many files but fewer steps than it takes on a disk."""
+    if not coords.variables:
+        (folder / METADATA).write_text(json.dumps({"attributes": {}, "zarr_format": 3, "node_type": "group"}))
+        return
     files: dict[str, Any] = {}
     coords.to_zarr(MemoryStore(files), mode="a", consolidated=False, zarr_format=3)
     for key, content in files.items():
@@ -156,19 +155,15 @@ def _declare_table(folder: Path, table: EventTable) -> None:
         )
 
 
-def _write_long(folder: Path, coordinate: xr.DataArray) -> None:
-    group = zarr.open_group(folder, mode="r+", use_consolidated=False)
-    size = coordinate.sizes[dims.TIME]
-    array = group.create_array(
-        str(coordinate.name),
-        shape=(size,),
-        chunks=(_TIME_CHUNK,),
-        dtype=coordinate.dtype,
-        dimension_names=(dims.TIME,),
-        attributes=dict(coordinate.attrs),
-        compressors=compressor(coordinate.dtype),
-        config=_ALL_CHUNKS,
-    )
-    for first in range(0, size, _TIME_CHUNK):
-        part = slice(first, first + _TIME_CHUNK)
-        array[part] = coordinate.isel({dims.TIME: part}).values
+def _axes(coords: xr.Dataset) -> list[Hashable]:
+    """The coordinates that are numbers along the dimension of their name."""
+    return [name for name in coords.dims if name in coords.coords and coords[name].dtype.kind in "fiu"]
+
+
+def _write_axis(folder: Path, axis: xr.DataArray) -> None:
+    """Write an axis, which may be too long to be held."""
+    place, size = folder / str(axis.name), axis.size
+    declare(place, (size,), (max(1, min(size, _AXIS_CHUNK)),), axis.dtype, dims=[str(axis.name)], attrs=axis.attrs)
+    array = ChunkedArray(place)
+    for first in range(0, size, _AXIS_CHUNK):
+        array.write(axis[first : first + _AXIS_CHUNK].values, (first,))

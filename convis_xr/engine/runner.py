@@ -29,6 +29,7 @@ from convis_xr.engine.stream import stream
 from convis_xr.engine.transfer import Local, transfer_to
 from convis_xr.engine.trials import Trials
 from convis_xr.errors import ContractError, UnitError, explain
+from convis_xr.kernels.recycling import recycling
 from convis_xr.options import get_option
 from convis_xr.sampling import Sampling
 from convis_xr.units import byte_count
@@ -272,7 +273,7 @@ def _stream(
     )
     names = tuple(str(name) for name in request.stimulus.dims)
     transfer = transfer_to(request.device, names, request.dtype)
-    with Progress(request.steps, done, math.prod(request.frame_shape), progress) as bar:
+    with recycling(), Progress(request.steps, done, math.prod(request.frame_shape), progress) as bar:
         compute = partial(_compute, request, rehearsal, trials, bar, keeper, transfer)
         stream(transfer.ahead(blocks), compute, lambda made: write(made()))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import xarray as xr
+from dask.local import get_sync
 
 from convis_xr import dims
 from convis_xr.contract import check_finite
@@ -109,14 +111,41 @@ def segments(blocks: tuple[int, ...] | None, steps: int, chunk: int, first: int)
 
 
 def _read(variable: xr.Variable, low: int, high: int) -> Array:
-    part = variable.isel({dims.TIME: slice(low, high)})
-    data = part.data
-    # in this very thread, which is the reader's: no pool of dask's fights with the model for the processor
-    values = np.asarray(data.compute(scheduler="synchronous") if hasattr(data, "dask") else data)
-    if values.shape != part.shape:
+    shape = tuple(high - low if name == dims.TIME else size for name, size in variable.sizes.items())
+    values = _whole_blocks(variable, low, high)
+    if values is None:
+        data = variable.isel({dims.TIME: slice(low, high)}).data
+        # in this very thread, which is the reader's: no pool of dask's fights with the model for the processor
+        values = np.asarray(data.compute(scheduler="synchronous") if hasattr(data, "dask") else data)
+    if values.shape != shape:
         cure = "mend the source: the shape of its blocks is not what it says"
-        raise ContractError(explain("stimulus", wanted=f"a block {part.shape}", got=f"{values.shape}", cure=cure))
+        raise ContractError(explain("stimulus", wanted=f"a block {shape}", got=f"{values.shape}", cure=cure))
     return values
+
+
+def _whole_blocks(variable: xr.Variable, low: int, high: int) -> Array | None:
+    """What dask's graph makes of whole blocks; None where there is no graph, or where blocks would have to be cut.
+
+    To cut, and to make a graph better, takes dask several times as long as to read.
+    """
+    if variable.chunks is None or not hasattr(variable.data, "dask"):  # without chunks, data would be read as a whole
+        return None
+    data = variable.data
+    axis = variable.get_axis_num(dims.TIME)
+    edges = np.cumsum((0, *data.chunks[axis]))
+    first, last = np.searchsorted(edges, (low, high))
+    if (edges[first], edges[last]) != (low, high):
+        return None
+    spans = [range(first, last) if place == axis else range(count) for place, count in enumerate(data.numblocks)]
+    keys = itertools.product(*spans)
+    graph = data.dask.cull({(data.name, *key) for key in keys})
+    finish, further = data.__dask_postcompute__()
+    return np.asarray(finish(get_sync(graph, _nested((data.name,), spans)), *further))
+
+
+def _nested(key: tuple[Any, ...], spans: Sequence[range]) -> Any:
+    """Keys of blocks, in lists as deep as there are dimensions."""
+    return [_nested((*key, number), spans[1:]) for number in spans[0]] if spans else key
 
 
 def _take(pieces: list[Array], length: int, axis: int) -> Array:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Generic, TypeVar
 
 #: blocks that are read ahead, and results that wait to be written
@@ -30,11 +31,15 @@ def stream(blocks: Iterator[Read], compute: Callable[[Read], Made], write: Calla
     """
     reader, writer = ThreadPoolExecutor(1, "convis_xr reader"), ThreadPoolExecutor(1, "convis_xr writer")
     behind = _Behind(writer, write)
-    end = object()
+    end, context = object(), copy_context()
+
+    def read() -> Read | object:
+        return context.run(lambda: next(blocks, end))
+
     try:
-        ahead = deque(reader.submit(next, blocks, end) for _ in range(DEPTH))
+        ahead = deque(reader.submit(read) for _ in range(DEPTH))
         while (block := ahead.popleft().result()) is not end:
-            ahead.append(reader.submit(next, blocks, end))
+            ahead.append(reader.submit(read))
             made = compute(block)  # type: ignore[arg-type]
             del block  # or it would be held while the next one is waited for
             behind.put(made)

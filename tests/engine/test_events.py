@@ -257,7 +257,7 @@ def test_a_stored_table_is_that_in_memory(tmp_path: Path, outputs: list[str], mo
 
 def test_a_lost_chunk_of_a_table_is_told(tmp_path: Path) -> None:
     store_in(tmp_path / "r.zarr")
-    (tmp_path / "r.zarr" / "times_event_y" / "c" / "0").unlink()
+    (tmp_path / "r.zarr" / "times_event_y" / "c.0").unlink()
     with pytest.raises(cx.ResumeError, match="1 chunks of 'times_event_y' are lost"):
         store_in(tmp_path / "r.zarr", resume=True)
 

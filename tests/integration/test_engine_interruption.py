@@ -35,11 +35,11 @@ def kill_after(folder: Path, chunks: float) -> bool:
     """Run in a process of its own and kill it when about so many chunks more are written; whether it still ran."""
     code = WORK.format(steps=STEPS)
     process = subprocess.Popen([sys.executable, "-c", code, str(folder)], cwd=ROOT, stderr=subprocess.PIPE)
-    parts = folder / "spikes" / "c"
-    before = len(list(parts.iterdir())) if parts.exists() else 0
+    spikes = folder / "spikes"
+    before = len(list(spikes.glob("c.*")))
     limit = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < limit:
-        if parts.exists() and len(list(parts.iterdir())) >= before + chunks:
+        if len(list(spikes.glob("c.*"))) >= before + chunks:
             time.sleep(0.01 * (chunks % 1))
             break
         time.sleep(0.001)

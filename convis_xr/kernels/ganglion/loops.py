@@ -16,6 +16,7 @@ from ..lif.loops import RUN, check, fire, log_of, room, runs_of, step_of, tiles_
 from ..lif.membrane import Membrane, Source
 from ..memory import copied
 from ..nonlinearity.loops import Nonlinearity, current_of
+from ..recycling import empty
 from ..threads import parallel, split
 
 
@@ -40,7 +41,7 @@ def ganglion_spikes(
     movie = x.contiguous().flatten(3).flatten(0, 1).numpy()
     low_pass, potential, refractory = (copied(part) for part in state)
     low, v, left = (part.flatten(2).flatten(0, 1).numpy() for part in (low_pass, potential, refractory))
-    counts = np.empty(movie.shape, np.uint8)
+    counts = empty(movie.shape, np.dtype(np.uint8))
     tiles = tiles_of(cells)
     stages = (
         Transient(*map(movie.dtype.type, transient)),
