@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from numpy import ndarray
 from torch import Tensor
@@ -31,7 +33,7 @@ def units(x: Tensor) -> ndarray:
 
 
 def tiles(movie: ndarray, pixels: int) -> list[tuple[int, int, int]]:
-    """Cut a movie into pieces of neighbouring pixels, enough of them for all threads.
+    """Cut a movie into pieces of neighbouring pixels, as many of them for each thread.
 
     Parameters
     ----------
@@ -48,9 +50,11 @@ def tiles(movie: ndarray, pixels: int) -> list[tuple[int, int, int]]:
     Examples
     --------
     >>> import numpy as np
-    >>> tiles(np.zeros((1, 4, 30)), 10)
-    [(0, 0, 10), (0, 10, 20), (0, 20, 30)]
+    >>> pieces = tiles(np.zeros((1, 4, 30)), 10)  # how many there are depends on the threads
+    >>> max(stop - start for _, start, stop in pieces) <= 10, pieces[0][:2], pieces[-1][2]
+    (True, (0, 0), 30)
     """
-    count = len(movie)
-    pieces = max(-(-movie.shape[2] // pixels), -(-torch.get_num_threads() // max(count, 1)))
+    count, threads = len(movie), torch.get_num_threads()
+    even = threads // math.gcd(threads, max(count, 1))  # in multiples of it, no thread waits for another's last piece
+    pieces = -(-max(-(-movie.shape[2] // pixels), 1) // even) * even
     return [(unit, *span) for unit in range(count) for span in split(movie.shape[2], pieces)]

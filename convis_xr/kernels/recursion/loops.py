@@ -15,7 +15,7 @@ from ..threads import parallel
 from ..tiles import tiles, units
 
 #: pixels at a time: their state stays in the nearest cache
-TILE = 4096
+TILE = 5120
 
 
 def cascade(x: Tensor, state: Tensor, rate: float) -> tuple[Tensor, Tensor]:
