@@ -41,9 +41,9 @@ if TYPE_CHECKING:  # `as` says that these are meant for others
     from convis_xr.fitting.losses import Correlation as Correlation
     from convis_xr.fitting.losses import Loss as Loss
     from convis_xr.fitting.losses import Mean as Mean
-    from convis_xr.fitting.regularizers import DoG as DoG
     from convis_xr.fitting.regularizers import L1 as L1
     from convis_xr.fitting.regularizers import L2 as L2
+    from convis_xr.fitting.regularizers import DoG as DoG
     from convis_xr.fitting.regularizers import SmoothSpace as SmoothSpace
     from convis_xr.fitting.regularizers import SmoothTime as SmoothTime
     from convis_xr.fitting.stimulus import optimize_stimulus as optimize_stimulus
