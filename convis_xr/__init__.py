@@ -32,15 +32,29 @@ _HOMES = {
     "State": "parameters",
     "RetinaConfig": "models",
     "open_stimulus": "io",
+    "open_recording": "recordings",
     "describe": "describing",
     "sample": "samples",
     "Runner": "background",
     "Stream": "streams",
     "run": "engine",
     "plan": "engine",
+    "fit": "fitting",
 }
 #: public modules
-_ROOMS = ("units", "stimuli", "io", "streams", "filters", "spiking", "models", "analysis", "plotting")
+_ROOMS = (
+    "units",
+    "stimuli",
+    "io",
+    "streams",
+    "recordings",
+    "filters",
+    "spiking",
+    "models",
+    "analysis",
+    "fitting",
+    "plotting",
+)
 
 __all__ = ["__version__", *_HOMES, *_ROOMS]
 
@@ -53,9 +67,11 @@ _after_import("xarray", lambda: importlib.import_module("convis_xr.accessor"))
 if TYPE_CHECKING:  # `as` says that these are meant for others
     from convis_xr import analysis as analysis
     from convis_xr import filters as filters
+    from convis_xr import fitting as fitting
     from convis_xr import io as io
     from convis_xr import models as models
     from convis_xr import plotting as plotting
+    from convis_xr import recordings as recordings
     from convis_xr import spiking as spiking
     from convis_xr import stimuli as stimuli
     from convis_xr import streams as streams
@@ -72,6 +88,7 @@ if TYPE_CHECKING:  # `as` says that these are meant for others
     from convis_xr.errors import ParameterError as ParameterError
     from convis_xr.errors import ResumeError as ResumeError
     from convis_xr.errors import UnitError as UnitError
+    from convis_xr.fitting.loop import fit as fit
     from convis_xr.io import open_stimulus as open_stimulus
     from convis_xr.layer import Layer as Layer
     from convis_xr.models import RetinaConfig as RetinaConfig
@@ -79,6 +96,7 @@ if TYPE_CHECKING:  # `as` says that these are meant for others
     from convis_xr.parameters import Derived as Derived
     from convis_xr.parameters import Parameter as Parameter
     from convis_xr.parameters import State as State
+    from convis_xr.recordings import open_recording as open_recording
     from convis_xr.samples import sample as sample
     from convis_xr.sampling import Sampling as Sampling
     from convis_xr.streams import Stream as Stream

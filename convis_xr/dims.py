@@ -11,6 +11,11 @@ REPEAT = "repeat"
 CELL = "cell"
 EVENT = "event"
 COMPONENT = "component"
+TRIAL = "trial"
+ELECTRODE = "electrode"
+#: stretches of time in which a cell was observed, and their two ends
+INTERVAL = "interval"
+BOUND = "bound"
 
 #: The order of a tensor's axes.
 STIMULUS = (BATCH, CHANNEL, TIME, Y, X)

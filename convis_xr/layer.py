@@ -9,12 +9,11 @@ from typing import Any, Self
 import torch
 import xarray as xr
 
-import convis_xr
 from convis_xr.context import InputInfo, RunContext, is_busy, running
 from convis_xr.contract import check_finite, check_stimulus, like, valid_range
 from convis_xr.errors import ContractError, explain
 from convis_xr.footprint import UNKNOWN, Footprint
-from convis_xr.keeping import Keeping
+from convis_xr.forwarding import Forwarding
 from convis_xr.kernels.memory import cast
 from convis_xr.options import get_option
 from convis_xr.outputs import check_output, join, labelled, narrow
@@ -26,7 +25,7 @@ from convis_xr.turns import blocks_of, side_by_side
 from convis_xr.units import factor, has_dimension, is_bare, magnitude
 
 
-class Layer(Keeping):
+class Layer(Forwarding):
     """Base class of filters, spiking cells and models.
 
     Subclass it with ``__init__`` and ``forward(x)``, x being a Tensor (batch, channel, time, y, x). Attributes that are
@@ -258,37 +257,6 @@ class Layer(Keeping):
         """
         plain = [value.dtype for value in self.parameters() if not isinstance(value, Parameter)]
         return plain[0] if plain else torch.float64 if data == "float64" else torch.float32
-
-    def run(self, stimulus: Any, *, carry: bool = False, **options: Any) -> xr.Dataset:
-        """Run over data of any length; see `convis_xr.run`.
-
-        ``carry=True`` goes on from the held state and updates it.
-        """
-        if carry:
-            if options.get("repeats") is not None:
-                got, cure = f"repeats={options['repeats']}", "state=result.convis.state"
-                raise ContractError(explain("carry", wanted="one trial: a layer holds one state", got=got, cure=cure))
-            options["state"] = self._held() or None
-        result = convis_xr.run(self, stimulus, **options)
-        if carry:
-            self.set_state(result.convis.state)
-        return result
-
-    def plan(self, stimulus: Any, **options: Any) -> Any:
-        """What `run` would do; see `convis_xr.plan`."""
-        return convis_xr.plan(self, stimulus, **options)
-
-    def impulse_response(self, duration: Any = 500, size: Any = 10, **options: Any) -> Any:
-        """The response to one pixel lit for one step, by a run of its own; `convis_xr.analysis.impulse_response`."""
-        return convis_xr.analysis.impulse_response(self, duration, size, **options)
-
-    def plot_impulse(self, duration: Any = 500, size: Any = 10, **options: Any) -> Any:
-        """The impulse response over time, as a holoviews picture; see `convis_xr.plotting.impulse_time`."""
-        return convis_xr.plotting.impulse_time(self.impulse_response(duration, size, **options))
-
-    def plot_impulse_space(self, duration: Any = 100, size: Any = 20, **options: Any) -> Any:
-        """The impulse response over space, as a holoviews picture; see `convis_xr.plotting.impulse_space`."""
-        return convis_xr.plotting.impulse_space(self.impulse_response(duration, size, **options))
 
     # --- inner workings -------------------------------------------------------------------------------------
 

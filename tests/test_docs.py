@@ -48,7 +48,7 @@ def test_index_leads_to_every_page() -> None:
     assert not [page.name for page in PAGES if page.name != "index.md" and f"({page.name})" not in index]
 
 
-@pytest.mark.parametrize("room", ["stimuli", "filters", "spiking", "models", "io"])
+@pytest.mark.parametrize("room", ["stimuli", "filters", "spiking", "models", "io", "recordings"])
 def test_every_public_name_is_told_of(room: str) -> None:
     told = "".join(page.read_text(encoding="utf-8") for page in PAGES)
     assert not [name for name in getattr(cx, room).__all__ if not re.search(rf"\b{name}\b", told)]

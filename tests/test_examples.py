@@ -58,9 +58,10 @@ def test_contrast_gain_control(run_example: Any) -> None:
 
 def test_spatial_tuning(run_example: Any) -> None:
     tuning = run_example("spatial_tuning")["tuning"]
-    best = {name: float(curve.idxmax("batch")) for name, curve in tuning.items()}
+    best = {name: curves["preferred_spatial_frequency"].item() for name, curves in tuning.children.items()}
     assert best["magno_on_current"] < 1 < 3 < best["parvo_on_current"] < 6
-    assert tuning.magno_on_current[-1] < 0.01 * tuning.magno_on_current.max()
+    magno = tuning["magno_on_current/F1"]
+    assert magno[-1] < 0.01 * magno.max()
 
 
 def test_own_model(run_example: Any, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What was found in responses. Imported lazily."""
+"""What was found in recordings and responses, how well models tell them, how models are tuned. Imported lazily."""
 
 from __future__ import annotations
 
@@ -7,18 +7,104 @@ from typing import TYPE_CHECKING
 from convis_xr.lazy import attach
 
 if TYPE_CHECKING:
+    from convis_xr.analysis.covariance_axes import stc_axes as stc_axes
+    from convis_xr.analysis.gaussian_fits import fit_dog as fit_dog
+    from convis_xr.analysis.gaussian_fits import fit_gaussian as fit_gaussian
     from convis_xr.analysis.impulses import impulse_response as impulse_response
-    from convis_xr.analysis.spike_times import spike_tables as spike_tables
-    from convis_xr.analysis.spike_times import spike_times as spike_times
+    from convis_xr.analysis.least_squares import ridge as ridge
+    from convis_xr.analysis.least_squares import whitened_sta as whitened_sta
+    from convis_xr.analysis.local_prior import ald as ald
+    from convis_xr.analysis.merging import merge as merge
+    from convis_xr.analysis.nonlinearities import nonlinearity as nonlinearity
+    from convis_xr.analysis.receptive_fields import receptive_field as receptive_field
+    from convis_xr.analysis.scores.bootstrap import bootstrap as bootstrap
+    from convis_xr.analysis.scores.cc_norm import cc_max as cc_max
+    from convis_xr.analysis.scores.cc_norm import cc_norm as cc_norm
+    from convis_xr.analysis.scores.correlation import correlation as correlation
+    from convis_xr.analysis.scores.explainable_variance import explainable_variance as explainable_variance
+    from convis_xr.analysis.scores.explainable_variance import noise_variance as noise_variance
+    from convis_xr.analysis.scores.explained_variance import explained_variance as explained_variance
+    from convis_xr.analysis.scores.fano_factor import fano_factor as fano_factor
+    from convis_xr.analysis.scores.feve import feve as feve
+    from convis_xr.analysis.scores.likelihood import bits_per_spike as bits_per_spike
+    from convis_xr.analysis.scores.likelihood import log_likelihood_ratio as log_likelihood_ratio
+    from convis_xr.analysis.scores.oracle import oracle as oracle
+    from convis_xr.analysis.scores.psth import psth as psth
+    from convis_xr.analysis.scores.spike_distances import van_rossum_distance as van_rossum_distance
+    from convis_xr.analysis.scores.spike_distances import victor_purpura_distance as victor_purpura_distance
+    from convis_xr.analysis.separable import separability as separability
+    from convis_xr.analysis.significance import sta_significance as sta_significance
+    from convis_xr.analysis.single_pass import moments as moments
+    from convis_xr.analysis.smooth_prior import asd as asd
+    from convis_xr.analysis.smoothing import smooth as smooth
+    from convis_xr.analysis.sparse_prior import ard as ard
+    from convis_xr.analysis.spike_events import spike_tables as spike_tables
+    from convis_xr.analysis.spike_events import spike_times as spike_times
     from convis_xr.analysis.spike_triggered import sta as sta
     from convis_xr.analysis.spike_triggered import stc as stc
+    from convis_xr.analysis.splines import spline_fit as spline_fit
+    from convis_xr.analysis.tuning.courses import chirp_response as chirp_response
+    from convis_xr.analysis.tuning.courses import flash_response as flash_response
+    from convis_xr.analysis.tuning.gratings import contrast_response as contrast_response
+    from convis_xr.analysis.tuning.gratings import direction_tuning as direction_tuning
+    from convis_xr.analysis.tuning.gratings import size_tuning as size_tuning
+    from convis_xr.analysis.tuning.gratings import spatial_frequency_tuning as spatial_frequency_tuning
+    from convis_xr.analysis.tuning.gratings import temporal_frequency_tuning as temporal_frequency_tuning
+    from convis_xr.analysis.tuning.indices import direction_bandwidth as direction_bandwidth
+    from convis_xr.analysis.tuning.indices import direction_selectivity as direction_selectivity
+    from convis_xr.analysis.tuning.indices import half_width as half_width
+    from convis_xr.analysis.tuning.indices import orientation_selectivity as orientation_selectivity
+    from convis_xr.analysis.tuning.indices import preferred as preferred
 
 _WHERE = {
+    "ald": "local_prior",
+    "ard": "sparse_prior",
+    "asd": "smooth_prior",
+    "bits_per_spike": "scores.likelihood",
+    "bootstrap": "scores.bootstrap",
+    "cc_max": "scores.cc_norm",
+    "cc_norm": "scores.cc_norm",
+    "chirp_response": "tuning.courses",
+    "contrast_response": "tuning.gratings",
+    "correlation": "scores.correlation",
+    "direction_bandwidth": "tuning.indices",
+    "direction_selectivity": "tuning.indices",
+    "direction_tuning": "tuning.gratings",
+    "explainable_variance": "scores.explainable_variance",
+    "explained_variance": "scores.explained_variance",
+    "fano_factor": "scores.fano_factor",
+    "feve": "scores.feve",
+    "fit_dog": "gaussian_fits",
+    "fit_gaussian": "gaussian_fits",
+    "flash_response": "tuning.courses",
+    "half_width": "tuning.indices",
     "impulse_response": "impulses",
-    "spike_tables": "spike_times",
-    "spike_times": "spike_times",
+    "log_likelihood_ratio": "scores.likelihood",
+    "merge": "merging",
+    "moments": "single_pass",
+    "noise_variance": "scores.explainable_variance",
+    "nonlinearity": "nonlinearities",
+    "oracle": "scores.oracle",
+    "orientation_selectivity": "tuning.indices",
+    "preferred": "tuning.indices",
+    "psth": "scores.psth",
+    "receptive_field": "receptive_fields",
+    "ridge": "least_squares",
+    "separability": "separable",
+    "size_tuning": "tuning.gratings",
+    "smooth": "smoothing",
+    "spatial_frequency_tuning": "tuning.gratings",
+    "spike_tables": "spike_events",
+    "spike_times": "spike_events",
+    "spline_fit": "splines",
     "sta": "spike_triggered",
+    "sta_significance": "significance",
     "stc": "spike_triggered",
+    "stc_axes": "covariance_axes",
+    "temporal_frequency_tuning": "tuning.gratings",
+    "van_rossum_distance": "scores.spike_distances",
+    "victor_purpura_distance": "scores.spike_distances",
+    "whitened_sta": "least_squares",
 }
 
 __all__ = sorted(_WHERE)

@@ -6,22 +6,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from convis_xr import dims
-from convis_xr.contract import check_stimulus
-from convis_xr.engine.source import read_blocks
+from convis_xr.analysis.pairs import FEWER, Floats, Pairs, check_fits, square_of
+from convis_xr.analysis.sums import Squares, Windows
 from convis_xr.errors import ContractError, explain
-from convis_xr.pairing import check_response, stretch
-
-#: bytes of stimulus that are read at once
-BLOCK_BYTES = 2**25
-
-#: dimensions of a window: lag, y, x; others of the stimulus would be other stimuli
-_WINDOW = (dims.TIME, *dims.SPACE)
-
-Floats = npt.NDArray[np.float64]
+from convis_xr.pairing import check_response
 
 
 def sta(stimulus: xr.DataArray, response: xr.DataArray, window: Any) -> xr.DataArray:
@@ -60,16 +51,17 @@ def sta(stimulus: xr.DataArray, response: xr.DataArray, window: Any) -> xr.DataA
     >>> int(average[:, 1, 2].argmax("time")), float(average.time[3])
     (3, 0.03)
     """
-    pairs = _Pairs(stimulus, response, window)
-    total = np.zeros((pairs.cells, pairs.lags, pairs.pixels))
-    for shown, counts in pairs.blocks():
-        steps = len(counts)
-        for lag in range(pairs.lags):
-            first = pairs.lags - 1 - lag
-            total[:, lag] += counts.T @ shown[first : first + steps]
+    pairs = Pairs(stimulus, checked_counts(response), window)
+    size = pairs.lags * pairs.pixels
+    check_fits(8 * size * pairs.cells, f"averages of {pairs.cells} cells over {size} weights", FEWER)
+    sums = Windows(pairs.cells, pairs.lags, pairs.pixels, pairs.precise)
+    tally = Tally(pairs)
+    for piece in pairs.pieces(tally.counts(), pairs.cells):
+        sums.add(piece)
     with np.errstate(invalid="ignore"):
-        mean = total / pairs.used[:, None, None]
-    return pairs.labelled(mean, "spike-triggered average")
+        mean = sums.total / tally.used[:, None, None] + pairs.origin
+    average = pairs.labelled(mean, "sta", pairs.units[0], "spike-triggered average")
+    return average.assign_coords(tally.coords())
 
 
 def stc(stimulus: xr.DataArray, response: xr.DataArray, window: Any) -> xr.DataArray:
@@ -103,109 +95,52 @@ def stc(stimulus: xr.DataArray, response: xr.DataArray, window: Any) -> xr.DataA
     >>> bool(variance[1, 1] > 1.5 * variance[0, 0])
     True
     """
-    pairs = _Pairs(stimulus, response, window)
+    pairs = Pairs(stimulus, checked_counts(response), window)
     size = pairs.lags * pairs.pixels
-    total, square = np.zeros((pairs.cells, size)), np.zeros((pairs.cells, size, size))
-    # around a fixed point inside the range of the values, so that squares do not swallow what differs
-    center = None
-    for shown, counts in pairs.blocks():
-        center = shown.mean() if center is None else center
-        lagged = np.lib.stride_tricks.sliding_window_view(shown - center, pairs.lags, axis=0)[..., ::-1]
-        lagged = lagged.transpose(0, 2, 1).reshape(len(counts), size)
-        for cell, weight in enumerate(counts.T):
-            kept = weight > 0
-            windows = lagged[kept]
-            weighted = windows * weight[kept, None]
-            total[cell] += weighted.sum(0)
-            square[cell] += weighted.T @ windows
+    check_fits(8 * size**2 * pairs.cells, f"covariances of {pairs.cells} cells over {size} weights", FEWER)
+    sums, squares = (kind(pairs.cells, pairs.lags, pairs.pixels) for kind in (Windows, Squares))
+    tally = Tally(pairs)
+    for piece in pairs.pieces(tally.counts(), pairs.cells, np.float64):
+        sums.add(piece)
+        squares.add(piece)
+    covariance = squares.total
     with np.errstate(invalid="ignore", divide="ignore"):
-        used = pairs.used[:, None, None]
-        covariance = (square - total[:, :, None] * total[:, None, :] / used) / np.where(used > 1, used - 1, np.nan)
-    return pairs.labelled_square(covariance)
+        for square, total, used in zip(covariance, sums.total.reshape(-1, size), tally.used, strict=True):
+            square -= np.outer(total, total) / used
+            square /= used - 1 if used > 1 else np.nan
+    units = square_of(pairs.units[0])
+    labelled = pairs.labelled(covariance, "stc", units, "spike-triggered covariance", windows=2)
+    return labelled.assign_coords(tally.coords())
 
 
-class _Pairs:
-    """A stimulus and a response on one grid of time, and their labels."""
+class Tally:
+    """Counts spikes while they are read.
 
-    def __init__(self, stimulus: xr.DataArray, response: xr.DataArray, window: Any) -> None:
-        shown, sampling = check_stimulus(stimulus)
-        extra = [str(dim) for dim in shown.dims if dim not in _WINDOW]
-        if extra:
-            cure = f".isel({extra[0]}=0), or .mean({extra[0]!r})"
-            raise ContractError(explain("stimulus", wanted="one film (time, y, x)", got=f"{extra[0]} too", cure=cure))
-        self.lags = sampling.steps(window, "window")
-        if not 1 <= self.lags <= shown.sizes[dims.TIME]:
-            wanted = f"a window of 1 to {shown.sizes[dims.TIME]} steps"
-            raise ContractError(explain("window", wanted=wanted, got=f"{self.lags} steps", cure='window="0.3 s"'))
-        response = _checked(response)
-        self._start = stretch(shown, response, sampling).start
-        self._rest = response.isel({dims.TIME: 0}, drop=True)
-        flat = response.transpose(dims.TIME, ...).values
-        counts = np.asarray(flat, np.float64).reshape(len(flat), -1)
-        early = max(0, self.lags - 1 - self._start)
-        self.left_out, self._counts = counts[:early].sum(0), counts[early:]
-        self._first = self._start + early
-        self.used = self._counts.sum(0)
-        self._shown, self._sampling = shown, sampling
-        self.cells = counts.shape[1]
-        self.pixels = int(np.prod([shown.sizes[dim] for dim in shown.dims if dim != dims.TIME]))
+    Attributes
+    ----------
+    used, left_out : ndarray (cell)
+        Spikes whose windows lie within the stimulus, and those too early.
+    """
 
-    def blocks(self) -> Iterator[tuple[Floats, Floats]]:
-        """Stretches of the stimulus (time, pixel), the window before included, and the counts (time, cell) in them."""
-        stop = self._first + len(self._counts)
-        part = self._shown.isel({dims.TIME: slice(self._first - self.lags + 1, stop)})
-        length = max(1, BLOCK_BYTES // (8 * max(1, self.pixels)))
-        before = np.zeros((0, self.pixels))
-        done = 0
-        for block in read_blocks(part, length, nan="raise"):
-            shown = np.concatenate([before, block.values.reshape(len(block.values), -1).astype(np.float64)])
-            steps = len(shown) - self.lags + 1
-            if steps > 0:
-                yield shown, self._counts[done : done + steps]
-                done += steps
-            before = shown[len(shown) - min(len(shown), self.lags - 1) :]
+    def __init__(self, pairs: Pairs) -> None:
+        self._pairs = pairs
+        self.used = np.zeros(pairs.cells)
+        self.left_out = pairs.early.sum(dims.TIME).values.astype(np.float64).reshape(-1)
 
-    def labelled(self, values: Floats, name: str) -> xr.DataArray:
-        """Values (cell, lag, pixel) with labels."""
-        window = self._window()
-        shape = (*self._rest.shape, *window.shape)
-        coords: dict[Any, Any] = {**self._cell_coords(), **window.coords}
-        attrs = {"units": self._shown.attrs["units"], "long_name": name}
-        return xr.DataArray(values.reshape(shape), coords, (*self._rest.dims, *window.dims), "sta", attrs)
+    def counts(self) -> Iterator[Floats]:
+        """Spikes (cell, time), in blocks."""
+        for block in self._pairs.counts():
+            self.used += block.sum(1)
+            yield block
 
-    def labelled_square(self, values: Floats) -> xr.DataArray:
-        """Values (cell, window, window) with labels."""
-        window = self._window()
-        other = window.rename({name: f"{name}_" for name in window.dims})
-        shape = (*self._rest.shape, *window.shape, *window.shape)
-        coords: dict[Any, Any] = {**self._cell_coords(), **window.coords, **other.coords}
-        units = self._shown.attrs["units"]
-        attrs = {"units": units if units == "1" else f"({units})^2", "long_name": "spike-triggered covariance"}
-        named = (*self._rest.dims, *window.dims, *other.dims)
-        return xr.DataArray(values.reshape(shape), coords, named, "stc", attrs)
-
-    def _window(self) -> xr.DataArray:
-        """One window, its time being the lag."""
-        frames = self._shown.isel({dims.TIME: slice(0, self.lags)})
-        lag = xr.Variable(
-            dims.TIME,
-            np.arange(self.lags) * self._sampling.need_dt("window"),
-            {"units": "s", "long_name": "lag before the spike", "step": self._sampling.need_dt("window")},
-        )
-        bare = xr.DataArray(np.empty(frames.shape, np.uint8), dims=frames.dims)
-        kept = {name: value for name, value in frames.coords.items() if dims.TIME not in value.dims}
-        return bare.assign_coords({**kept, dims.TIME: lag})
-
-    def _cell_coords(self) -> dict[str, Any]:
-        kept = {
-            str(name): value for name, value in self._rest.coords.items() if set(value.dims) <= set(self._rest.dims)
-        }
+    def coords(self) -> dict[str, Any]:
+        """Coordinates that tell of them."""
         counted = {"spikes": self.used, "left_out": self.left_out}
-        made = {name: (self._rest.dims, value.reshape(self._rest.shape)) for name, value in counted.items()}
-        return {**{name: value for name, value in kept.items() if value.dims}, **made}
+        rest = self._pairs.rest
+        return {name: (rest.dims, value.reshape(rest.shape)) for name, value in counted.items()}
 
 
-def _checked(response: xr.DataArray) -> xr.DataArray:
+def checked_counts(response: xr.DataArray) -> xr.DataArray:
     """A response that can weigh windows."""
     response = check_response(response)
     if bool((response < 0).any()):

@@ -1,4 +1,4 @@
-"""`Runner`: a model that runs in a thread of its own."""
+"""`Runner`: a model that runs, or is fitted, in a thread of its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from convis_xr.background.sinks import sink_of
 from convis_xr.contract import check_stimulus
 from convis_xr.engine import run
 from convis_xr.errors import ContractError, explain
+from convis_xr.fitting import fit as fit_model
 from convis_xr.layer import Layer
+from convis_xr.pairing import check_response
 from convis_xr.sampling import Sampling
 from convis_xr.streams import Stream
 
@@ -29,7 +31,7 @@ class Runner:
     """Runs a model piece by piece in a thread, which can be paused, stopped, and started again where it was.
 
     The model is not changed: the state is the runner's own. Parameters that are set meanwhile count from the next
-    piece on.
+    piece on. With a ``goal`` the parameters are fitted, piece after piece, by the optimizer that the model holds.
 
     Parameters
     ----------
@@ -39,12 +41,17 @@ class Runner:
     output : callable or path, optional
         A function that is called (in the thread) with every piece of the response, a Dataset; or a zarr store to
         write, which must not exist. By default pieces are kept in memory.
+    goal : DataArray or Stream, optional
+        What the model shall answer, as ``response`` of `convis_xr.fit`, step by step beside the input. Each piece is
+        fitted to and then shown, so that the output is what the model gives with its new parameters.
     chunk : int or quantity
         Length of a piece in samples or time.
     keep : int, optional
         Pieces kept in memory; by default all, of a Stream the last 100.
     state : dict of Tensor, optional
         Go on from this state.
+    fit : dict, optional
+        Arguments of `convis_xr.fit`, beside a goal: ``{"loss": "poisson", "epochs": 3}``.
     **options
         ``outputs``, ``initial``, ``seed``, ``nan``, ``dtype``, ``device``, ``memory``, as of `convis_xr.run`.
 
@@ -73,10 +80,12 @@ class Runner:
         model: Layer,
         input: Any,
         output: Any = None,
+        goal: Any = None,
         *,
         chunk: Any = PIECE,
         keep: int | None = None,
         state: Mapping[str, torch.Tensor] | None = None,
+        fit: Mapping[str, Any] | None = None,
         **options: Any,
     ) -> None:
         if not isinstance(model, Layer):
@@ -85,11 +94,15 @@ class Runner:
         _check_options(options, keep)
         self._model, self._options = model, options
         self._pieces, self._total = _pieces(input, chunk)
+        self._goals = None if goal is None else _goals(goal, chunk)
+        self._fit_options = dict(fit or {})
+        self._losses: list[float] = []
         self._kept = KEPT if keep is None and self._total is None else keep
         self._sink = sink_of(output, self._kept)
         self._state = dict(_checked_state(state))
         self._done = 0
         self._piece: xr.DataArray | None = None
+        self._goal: xr.DataArray | None = None
         self._at_end = False
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
@@ -213,6 +226,11 @@ class Runner:
         return None if self._total is None else self._done / self._total
 
     @property
+    def losses(self) -> list[float]:
+        """Of each piece that was fitted to, the loss from before its first step."""
+        return list(self._losses)
+
+    @property
     def running(self) -> bool:
         """Whether it is at work."""
         return self._thread is not None and self._wanted == "run"
@@ -238,7 +256,7 @@ class Runner:
                     self._at_end = True
                     break
                 self._show(self._piece)
-                self._piece = None
+                self._piece = self._goal = None
             self._sink.pause(self._state)
         except BaseException as error:
             self._error = error
@@ -261,6 +279,8 @@ class Runner:
 
     def _show(self, piece: xr.DataArray) -> None:
         begin = {"state": self._state} if self._state else {"initial": self._options.get("initial")}
+        if self._goals is not None:
+            self._fit(piece, begin)
         made = run(self._model, piece, **{**self._options, "initial": None, "progress": False, **begin})
         state = made.convis.state
         with self._changed:
@@ -268,6 +288,19 @@ class Runner:
             self._sink.put(made.drop_attrs(deep=False))
             self._state = state
             self._done += piece.sizes[dims.TIME]
+
+    def _fit(self, piece: xr.DataArray, begin: Mapping[str, Any]) -> None:
+        """Fit the model to the goal of a piece."""
+        assert self._goals is not None
+        self._goal = next(self._goals, None) if self._goal is None else self._goal
+        if self._goal is None:
+            got, cure = "one that has ended", "a goal for every sample of the input"
+            raise ContractError(explain("goal", wanted="as many samples as the input has", got=got, cure=cure))
+        names = ("seed", "dtype", "device")
+        shared: dict[str, Any] = {name: one for name, one in self._options.items() if name in names}
+        options: dict[str, Any] = {"progress": False, **shared, **self._fit_options, **begin}
+        fitted = fit_model(self._model, piece, self._goal, **options)
+        self._losses.append(float(fitted.step_loss[0]) if fitted.sizes["step"] else float("nan"))
 
     def _is_own_thread(self) -> bool:
         return threading.current_thread() is self._thread
@@ -293,6 +326,16 @@ def _pieces(data: Any, chunk: Any) -> tuple[Iterator[xr.DataArray], int | None]:
     array, sampling = check_stimulus(data, "input")
     length, total = _length(sampling, chunk), array.sizes[dims.TIME]
     return (array.isel({dims.TIME: slice(first, first + length)}) for first in range(0, total, length)), total
+
+
+def _goals(goal: Any, chunk: Any) -> Iterator[xr.DataArray]:
+    """The goal piece by piece."""
+    if isinstance(goal, Stream):
+        return goal.blocks(chunk)
+    response = check_response(goal, frames=True, missing=True)
+    length = _length(Sampling.of(response[dims.TIME]), chunk)
+    total = response.sizes[dims.TIME]
+    return (response.isel({dims.TIME: slice(first, first + length)}) for first in range(0, total, length))
 
 
 def _length(sampling: Sampling, chunk: Any) -> int:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from contextvars import copy_context
 from typing import Generic, TypeVar
 
@@ -29,25 +30,46 @@ def stream(blocks: Iterator[Read], compute: Callable[[Read], Made], write: Calla
     >>> written
     [10, 20, 30]
     """
-    reader, writer = ThreadPoolExecutor(1, "convis_xr reader"), ThreadPoolExecutor(1, "convis_xr writer")
+    writer = ThreadPoolExecutor(1, "convis_xr writer")
     behind = _Behind(writer, write)
+    with closing(ahead(blocks)) as coming:
+        try:
+            for block in coming:
+                made = compute(block)
+                del block  # or it would be held while the next one is waited for
+                behind.put(made)
+                del made
+            behind.finish()
+        finally:
+            writer.shutdown()
+
+
+def ahead(blocks: Iterator[Read]) -> Generator[Read]:
+    """Hand on every block in order, while a thread reads the one after it.
+
+    At most `DEPTH` blocks are held ahead. An error of the reader is raised here, as it is. The thread ends with the
+    generator: where the blocks are not used up, close it (`contextlib.closing`).
+
+    Examples
+    --------
+    >>> list(ahead(iter([1, 2, 3])))
+    [1, 2, 3]
+    """
+    reader = ThreadPoolExecutor(1, "convis_xr reader")
     end, context = object(), copy_context()
 
     def read() -> Read | object:
         return context.run(lambda: next(blocks, end))
 
     try:
-        ahead = deque(reader.submit(read) for _ in range(DEPTH))
-        while (block := ahead.popleft().result()) is not end:
-            ahead.append(reader.submit(read))
-            made = compute(block)  # type: ignore[arg-type]
-            del block  # or it would be held while the next one is waited for
-            behind.put(made)
-            del made
-        behind.finish()
+        coming = deque(reader.submit(read) for _ in range(DEPTH))
+        while (block := coming.popleft().result()) is not end:
+            coming.append(reader.submit(read))
+            handed = [block]
+            del block
+            yield handed.pop()  # type: ignore[misc]  # the caller alone holds it now, and says when it is done with
     finally:
         reader.shutdown(cancel_futures=True)
-        writer.shutdown()
 
 
 class _Behind(Generic[Made]):

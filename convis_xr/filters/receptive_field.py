@@ -111,7 +111,7 @@ class RF(Weighted):
         """Weigh (batch, channel, time, y, x): (batch, out, time, 1, 1)."""
         self.check_input(x)
         history = self.start_history(x) if self.history is None else self.history
-        y, self.history = receptive_field(x, history, self.weight.to(x.dtype), self._origin(x))
+        y, self.history = receptive_field(x, history, self.weight.to(x.dtype), self.origin(x))
         return self.with_bias(y)
 
     def footprint(self, sampling: Sampling) -> Footprint:
@@ -128,7 +128,8 @@ class RF(Weighted):
         self.position = None if position is None else _fixed(position, doc, "position")
         self.pixel_size = None if pitch is None else _fixed(pitch, "pixels (y, x) of the weight", "pixel_size")
 
-    def _origin(self, x: Tensor) -> tuple[int, int]:
+    def origin(self, x: Tensor) -> tuple[int, int]:
+        """First row and column of the weight in the frame of ``x``, in a run."""
         own, frame = (tuple(int(size) for size in shape) for shape in (self.weight.shape[3:], x.shape[3:]))
         if self.position is not None:
             pitch, sampling = self.pixel_size, self.info.sampling

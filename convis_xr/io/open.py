@@ -121,7 +121,7 @@ def open_stimulus(
     if np.size(limits) == 2:  # an array in netCDF; what is no range the contract refuses
         film.attrs["valid_range"] = np.asarray(limits).tolist()
     film = _checked(film, str(path))
-    return _chunked(film, chunk, tokenize(str(path), _changed(path), chosen, dt, pixel_size, options, variable))
+    return chunked(film, chunk, tokenize(str(path), _changed(path), chosen, dt, pixel_size, options, variable))
 
 
 def _engine(path: str | os.PathLike[str]) -> str:
@@ -139,9 +139,8 @@ def _engine(path: str | os.PathLike[str]) -> str:
     known = " ".join(suffix for suffixes in _ENGINES.values() for suffix in suffixes)
     got = f"the suffix {found.suffix!r}"
     if found.suffix.lower() == ".nwb":
-        raise bad_file(
-            path, "a stimulus", "an NWB file", "take its array out with pynwb and pass it to as_stimulus(...)"
-        )
+        cure = "cx.recordings.stimulus_of(cx.open_recording(path))"
+        raise bad_file(path, "a stimulus alone", "an NWB file, which holds a recording", cure)
     raise bad_file(path, f"a file that ends with one of {known}", got, 'rename it, or say engine="..."')
 
 
@@ -261,7 +260,8 @@ def _even(film: xr.DataArray) -> bool:
     return True
 
 
-def _chunked(film: xr.DataArray, chunk: Any, token: str) -> xr.DataArray:
+def chunked(film: xr.DataArray, chunk: Any, token: str) -> xr.DataArray:
+    """Blocks of so many samples or so much time, by default of about 4 MiB in whole chunks of the file."""
     if chunk is None:
         frame = film.dtype.itemsize * film.size // film.sizes[names.TIME]
         length = max(1, BLOCK_BYTES // frame)

@@ -3,6 +3,7 @@
 from convis_xr.models.cascade import LNCascade
 from convis_xr.models.containers import Dict, List, Parallel, Sequential
 from convis_xr.models.feedback import Feedback
+from convis_xr.models.glm import GLM
 from convis_xr.models.linear import L
 from convis_xr.models.ln import LN
 from convis_xr.models.lnfdlnf import LNFDLNF, LNFDSNF
@@ -14,6 +15,7 @@ from convis_xr.models.retina import Retina, RetinaConfig
 from convis_xr.models.rfn import RFN
 
 __all__ = [
+    "GLM",
     "LN",
     "LNFDLNF",
     "LNFDSNF",

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 
 import convis_xr as cx
-from convis_xr.analysis import spike_triggered
+from convis_xr.analysis import pairs
 
 LAGS = 4
 
@@ -33,7 +33,7 @@ def windows(stimulus: xr.DataArray, response: xr.DataArray, cell: int) -> np.nda
 
 @pytest.mark.parametrize("block", [1, 100, 2**25])
 def test_the_average_is_that_of_the_windows_before_spikes(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spike_triggered, "BLOCK_BYTES", block)
+    monkeypatch.setattr(pairs, "BLOCK_BYTES", block)
     stimulus = film()
     response = counts(stimulus)
     average = cx.analysis.sta(stimulus.chunk(time=7), response, window="40 ms")
@@ -49,7 +49,7 @@ def test_the_average_is_that_of_the_windows_before_spikes(block: int, monkeypatc
 
 @pytest.mark.parametrize("block", [100, 2**25])
 def test_the_covariance_is_that_of_the_windows_before_spikes(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spike_triggered, "BLOCK_BYTES", block)
+    monkeypatch.setattr(pairs, "BLOCK_BYTES", block)
     stimulus = film() + 1e4  # far from 0 beside its spread
     stimulus.attrs["units"] = "cd/m^2"
     response = counts(stimulus)
@@ -150,3 +150,42 @@ def test_what_does_not_fit_is_refused() -> None:
         cx.analysis.sta(stimulus.expand_dims(batch=2), response, window=LAGS)
     with pytest.raises(cx.ContractError, match="a DataArray, got ndarray"):
         cx.analysis.sta(stimulus, response.values, window=LAGS)
+
+
+@pytest.mark.parametrize("dtype", ["u1", "f4"])
+def test_films_of_single_precision(dtype: str) -> None:
+    values = np.random.default_rng(5).integers(0, 256, (400, 2, 3)).astype(dtype)
+    stimulus = cx.as_stimulus(values, dt="10 ms", pixel_size="0.1 deg", units="1")
+    response = counts(stimulus)
+    exact = stimulus.astype(np.float64)
+    found, wanted = (cx.analysis.sta(one, response, LAGS) for one in (stimulus, exact))
+    np.testing.assert_allclose(found, wanted, rtol=1e-6)
+    found, wanted = (cx.analysis.stc(one, response, LAGS) for one in (stimulus, exact))
+    np.testing.assert_allclose(found, wanted, rtol=1e-9, atol=1e-9 * float(wanted.max()))
+
+
+def test_odd_cells_and_films_have_documented_results() -> None:
+    stimulus = film()
+    response = counts(stimulus) * 0
+    response[30, 1], response[30, 2], response[40, 2] = 1, 1, 2
+    average, covariance = cx.analysis.sta(stimulus, response, LAGS), cx.analysis.stc(stimulus, response, LAGS)
+    assert average[0].isnull().all()
+    np.testing.assert_allclose(average[1], stimulus[[30, 29, 28, 27]], rtol=1e-12)
+    assert covariance[:2].isnull().all()
+    assert covariance[2].notnull().all()
+    grey = stimulus * 0 + 7.123
+    grey.attrs["units"] = "1"
+    np.testing.assert_allclose(cx.analysis.sta(grey, response, LAGS)[1:], 7.123, rtol=1e-12)
+    np.testing.assert_allclose(cx.analysis.stc(grey, response, LAGS)[2], 0, atol=1e-12)
+    with pytest.raises(cx.ContractError, match="fillna"):
+        cx.analysis.sta(stimulus, response.where(response > 0), LAGS)
+
+
+def test_what_does_not_fit_into_memory_is_refused() -> None:
+    stimulus, response = film(), counts(film())
+    with cx.set_options(memory="1 kB"):
+        cx.analysis.sta(stimulus, response, LAGS)
+        with pytest.raises(cx.ContractError, match=r"covariances of 3 cells over 24 weights.*coarser pixels"):
+            cx.analysis.stc(stimulus, response, LAGS)
+    with cx.set_options(memory="100 B"), pytest.raises(cx.ContractError, match=r"averages of 3 cells.*set_options"):
+        cx.analysis.sta(stimulus, response, LAGS)

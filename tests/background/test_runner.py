@@ -218,3 +218,37 @@ def test_a_piece_that_went_wrong_comes_again() -> None:
         runner.join(60)
     assert runner.start().join(60).done == 50
     np.testing.assert_allclose(seen, [0, 0.01, 0.02, 0.03, 0.04])
+
+
+def test_with_a_goal_it_fits_piece_by_piece() -> None:
+    film = _film(400)
+    goal = cx.run(cx.filters.LowPass("20 ms"), film).response
+    model = cx.filters.LowPass("5 ms")
+    model.set_optimizer.LBFGS(max_iter=3)
+    with cx.Runner(model, film, goal=goal, chunk=50) as runner:
+        response = runner.result(60)
+    assert model.tau.value.to("ms").magnitude == pytest.approx(20, rel=1e-3)
+    assert len(runner.losses) == 8
+    assert runner.losses[-1] < 1e-6 < runner.losses[0]
+    # what it answers is what it has come to, on the state that it has carried on
+    np.testing.assert_allclose(response.response[-50:], goal[-50:], atol=1e-4)
+    assert (runner.done, runner.progress) == (400, 1.0)
+
+
+def test_options_of_the_fit_reach_it() -> None:
+    film = _film(100)
+    goal = cx.run(cx.filters.LowPass("20 ms"), film).response
+    model = cx.filters.LowPass("5 ms")
+    with cx.Runner(model, film, goal=goal, chunk=50, fit={"optimizer": "SGD", "loss": "correlation"}) as runner:
+        runner.result(60)
+    assert type(model.optimizer).__name__ == "SGD"
+    assert 0 < runner.losses[0] < 1
+
+
+def test_a_goal_that_is_too_short_or_none() -> None:
+    film = _film(100)
+    model = cx.filters.LowPass("5 ms")
+    with pytest.raises(cx.ContractError, match="goal: wanted as many samples as the input has"):
+        cx.Runner(model, film, goal=film[:50], chunk=50).start().result(60)
+    with pytest.raises(cx.ContractError, match="response: wanted a DataArray"):
+        cx.Runner(model, film, goal=3)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from convis_xr.engine.stream import DEPTH, stream
+from convis_xr.engine.stream import DEPTH, ahead, stream
 
 
 class Failure(BaseException):
@@ -105,4 +107,37 @@ def test_a_keyboard_interrupt_ends_the_threads() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         stream(iter(range(10)), interrupted, print)
+    assert workers() == []
+
+
+def test_reading_ahead_ends_with_who_wanted_it() -> None:
+    read: list[int] = []
+
+    def blocks() -> Iterator[int]:
+        for number in range(50):
+            read.append(number)
+            yield number
+
+    coming = ahead(blocks())
+    assert [next(coming), next(coming)] == [0, 1]
+    coming.close()
+    assert workers() == []
+    assert len(read) <= 2 + DEPTH
+
+
+def test_who_reads_ahead_alone_holds_the_block() -> None:
+    class Thing:
+        pass
+
+    for thing in ahead(Thing() for _ in range(3)):
+        held = weakref.ref(thing)
+        del thing
+        gc.collect()
+        assert held() is None
+
+
+def test_an_error_of_the_reader_reaches_who_reads_ahead() -> None:
+    found: list[int] = []
+    with pytest.raises(Failure):
+        found.extend(ahead(map(failing_at(3), range(9))))
     assert workers() == []

@@ -107,14 +107,14 @@ def test_a_run_gives_what_a_call_gives(case: Case, chunk: int) -> None:
 def test_a_part_of_the_frame_is_that_part_of_the_whole(case: Case, y: tuple[int, int], x: tuple[int, int]) -> None:
     whole = cx.run(case.layer(), case.film(), progress=False)
     frame = {"y": slice(*y), "x": slice(*x)}
-    if "cell" in whole.dims:
+    if "cell" in whole.dims and "y" in whole.coords:
         centres = {name: case.film()[name].values[part] for name, part in frame.items()}
         near = [abs(whole[name] - values.mean()) < np.ptp(values) / 2 + 0.05 for name, values in centres.items()]
         inside = (near[0] & near[1]).values
         if not inside.any():
             return
         wanted = whole.isel(cell=inside)
-    elif whole.sizes["y"] != case.film().sizes["y"] or whole.sizes["x"] != case.film().sizes["x"]:
+    elif any(whole.sizes.get(name) != case.film().sizes[name] for name in frame):
         with pytest.raises(cx.ContractError, match="region, cells: wanted an output"):
             cx.run(case.layer(), case.film(), region=frame, progress=False)
         return

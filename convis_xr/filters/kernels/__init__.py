@@ -11,6 +11,7 @@ from convis_xr.filters.kernels.numerical import (
     low_pass_coefficients,
     sum_kernels,
 )
+from convis_xr.filters.kernels.raised_cosines import raised_cosines
 from convis_xr.filters.kernels.splines import linear_splines, log_splines
 
 __all__ = [
@@ -21,5 +22,6 @@ __all__ = [
     "linear_splines",
     "log_splines",
     "low_pass_coefficients",
+    "raised_cosines",
     "sum_kernels",
 ]

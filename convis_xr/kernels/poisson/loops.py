@@ -55,7 +55,7 @@ def _run(rate, cells, counts, dt, most, first, repeat, k0, k1):  # type: ignore[
                 counts[k, i] = 0
                 continue
             u += uniform_of_cell(cells[i], low, _U(high | _U(FINE << 28)), repeat, k0, k1) * 2.0**-23
-            count = _inverse(u, mean, none, most)
+            count = inverse(u, mean, none, most)
             if count > MOST:
                 return k, i
             counts[k, i] = count
@@ -63,7 +63,8 @@ def _run(rate, cells, counts, dt, most, first, repeat, k0, k1):  # type: ignore[
 
 
 @compiled
-def _inverse(u, mean, probability, most):  # type: ignore[no-untyped-def]
+def inverse(u, mean, probability, most):  # type: ignore[no-untyped-def]
+    """See ``reference.inverse``; ``probability`` is that of no spike."""
     k, below = 0, probability
     while u >= below and k < most and not (k > mean and probability < NEVER):
         k += 1

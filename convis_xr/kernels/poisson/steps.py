@@ -19,7 +19,7 @@ def poisson(rate: Tensor, cells: Tensor, dt: float, source: Source, bernoulli: b
             for stream in (COARSE, FINE)
         )
         u = (coarse - 2.0**-24) + fine * 2.0**-23
-        count = _inverse(u, now.double() * dt, 1 if bernoulli else MOST + 1)
+        count = inverse(u, now.double() * dt, 1 if bernoulli else MOST + 1)
         if int(count.max()) > MOST:
             where = tuple(int(n) for n in torch.unravel_index(count.argmax(), cells.shape))
             raise overflow(where, source.step + k, float(now[where]), dt)
@@ -27,7 +27,7 @@ def poisson(rate: Tensor, cells: Tensor, dt: float, source: Source, bernoulli: b
     return counts
 
 
-def _inverse(u: Tensor, mean: Tensor, most: int) -> Tensor:
+def inverse(u: Tensor, mean: Tensor, most: int) -> Tensor:
     """See ``reference.inverse``."""
     count = torch.zeros(u.shape, dtype=torch.int64, device=u.device)
     probability = (-mean).exp()

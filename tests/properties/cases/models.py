@@ -66,6 +66,15 @@ def _film_to_cells() -> cx.Layer:
     return cx.models.Sequential(bipolar, cx.models.LN((3, 3, 3), in_channels=2))
 
 
+def _glm() -> cx.Layer:
+    basis = cx.filters.kernels.raised_cosines(3, "2 ms", "9 ms", dt="2 ms")
+    made = cx.models.GLM((3, 4, 4), cells=2, history=basis, coupling=basis, in_channels=2)
+    made.stimulus.set_weight(-0.04 * torch.rand(2, 2, 3, 4, 4))
+    made.stimulus.bias = [4.0, 5.0]
+    made.history, made.coupling = torch.full((2, 3), -0.5), torch.full((2, 2, 3), 0.3)
+    return made
+
+
 CASES = [
     Case("L", lambda: cx.models.L((5, 3, 3), in_channels=2), rounding=True),
     Case("LN", lambda: cx.models.LN((5, 3, 3), in_channels=2), rounding=True),
@@ -82,6 +91,7 @@ CASES = [
         rounding=True,
         spreads=True,
     ),
+    Case("GLM", _glm, smooth=False, close=False, rounding=True),
     Case("LNCascade", _cascade, rounding=True),
     Case("Feedback", _feedback),
     Case("LNFDLNF", lambda: _with_feedback(cx.models.LNFDLNF, delay="5 ms", nonlinearity="softplus"), rounding=True),

@@ -1,4 +1,4 @@
-"""`OptimizerChoice`: ``model.set_optimizer``, which takes an optimizer or makes one of torch's by name."""
+"""`OptimizerChoice`: ``model.set_optimizer``, which takes an optimizer or makes one by name."""
 
 from __future__ import annotations
 
@@ -10,20 +10,25 @@ from typing import Any
 import torch
 
 from convis_xr.errors import ParameterError, explain
+from convis_xr.optimizers.cautious_lbfgs import CautiousLBFGS
+from convis_xr.optimizers.finite_difference import FiniteDifference
 from convis_xr.parameters import completion
+
+#: those that torch has not
+OWN: dict[str, type[torch.optim.Optimizer]] = {kind.__name__: kind for kind in (CautiousLBFGS, FiniteDifference)}
 
 
 def optimizer_classes() -> dict[str, type[torch.optim.Optimizer]]:
-    """Every optimizer of ``torch.optim``, by name.
+    """Every optimizer of ``torch.optim``, and our own two, by name.
 
     Examples
     --------
-    >>> {"Adam", "LBFGS", "SGD"} <= set(optimizer_classes())
+    >>> {"Adam", "LBFGS", "SGD", "CautiousLBFGS", "FiniteDifference"} <= set(optimizer_classes())
     True
     """
     found = {name: kind for name, kind in vars(torch.optim).items() if isinstance(kind, type)}
     known = torch.optim.Optimizer
-    return {name: kind for name, kind in found.items() if issubclass(kind, known) and kind is not known}
+    return {name: kind for name, kind in found.items() if issubclass(kind, known) and kind is not known} | OWN
 
 
 class HeldOptimizer:

@@ -13,6 +13,13 @@ import convis_xr as cx
 from convis_xr.filters import LowPass
 from convis_xr.optimizers import optimizer_classes
 
+KINDS = [
+    ("Adam", {"lr": 0.1}),
+    ("LBFGS", {"lr": 0.5, "max_iter": 2}),
+    ("CautiousLBFGS", {"lr": 0.1, "max_iter": 2}),
+    ("FiniteDifference", {"lr": 0.1, "max_iter": 2}),
+]
+
 
 class Line(cx.Layer):
     def __init__(self) -> None:
@@ -87,7 +94,7 @@ class Bare(cx.Layer):
         return x
 
 
-@pytest.mark.parametrize(("name", "options"), [("Adam", {"lr": 0.1}), ("LBFGS", {"lr": 0.5, "max_iter": 2})])
+@pytest.mark.parametrize(("name", "options"), KINDS)
 @pytest.mark.parametrize("duplicate", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
 def test_a_copied_model_is_trained_on_as_the_first_would_be(name: str, options: dict, duplicate: object) -> None:
     model = Line()
@@ -102,7 +109,7 @@ def test_a_copied_model_is_trained_on_as_the_first_would_be(name: str, options: 
     assert other.gain.item() == model.gain.item()
 
 
-@pytest.mark.parametrize(("name", "options"), [("Adam", {"lr": 0.1}), ("LBFGS", {"lr": 0.5, "max_iter": 2})])
+@pytest.mark.parametrize(("name", "options"), KINDS)
 def test_pop_optimizer_goes_back_in_its_state_too(name: str, options: dict) -> None:
     model = Line()
     optimizer = getattr(model.set_optimizer, name)(**options)
