@@ -86,6 +86,9 @@ def _checked(field: xr.DataArray) -> tuple[xr.DataArray, tuple[str, ...]]:
     if dims.TIME not in field.dims or not space:
         got, cure = f"{field.dims}", "a field over lags and pixels, as cx.analysis.sta gives it"
         raise ContractError(explain("field", wanted="time, and y or x", got=got, cure=cure))
+    if dims.COMPONENT in field.dims:
+        got, cure = f"a dimension {dims.COMPONENT!r}", f'field.rename({dims.COMPONENT}="cell")'
+        raise ContractError(explain("field", wanted="cells along a dimension of theirs", got=got, cure=cure))
     if not field.size or field.dtype.kind not in "biuf":
         got = f"sizes {dict(field.sizes)} of {field.dtype}"
         raise ContractError(explain("field", wanted="real numbers", got=got, cure="a field that holds some"))
