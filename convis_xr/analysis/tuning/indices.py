@@ -139,8 +139,8 @@ def half_width(curve: xr.DataArray, dim: str, level: float = 0.5) -> xr.Dataset:
         raise ContractError(explain(dim, wanted=wanted, got=got, cure=cure))
     places = curve[dim].values.astype(np.float64)
     low, high = xr.apply_ufunc(
-        lambda values: _crossings(places, values, level), curve.astype(np.float64), input_core_dims=[[dim]], output_core_dims=[[], []],
-        vectorize=True, dask="parallelized", output_dtypes=[np.float64, np.float64],
+        lambda values: _crossings(places, values, level), curve.astype(np.float64), input_core_dims=[[dim]],
+        output_core_dims=[[], []], vectorize=True, dask="parallelized", output_dtypes=[np.float64, np.float64],
         dask_gufunc_kwargs={"allow_rechunk": True},
     )  # fmt: skip
     units = {"units": str(curve[dim].attrs.get("units", "1"))}
