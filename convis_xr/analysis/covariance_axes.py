@@ -7,15 +7,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from convis_xr import dims
 from convis_xr.analysis.normal_equations import Floats
-from convis_xr.analysis.spike_triggered import stc
-from convis_xr.contract import check_stimulus
-from convis_xr.errors import ContractError, ParameterError, explain
-from convis_xr.options import get_option
-from convis_xr.pairing import check_response
+from convis_xr.analysis.pairs import FEWER, Pairs, check_fits, square_of
+from convis_xr.analysis.shifts import drawn_shifts, shifted
+from convis_xr.analysis.spike_triggered import checked_counts, covariances
+from convis_xr.errors import ParameterError, explain
 from convis_xr.scales import whole
-from convis_xr.units import byte_count, magnitude
+from convis_xr.units import magnitude
 
 
 def stc_axes(
@@ -24,7 +22,7 @@ def stc_axes(
     window: Any,
     *,
     shifts: Any = 100,
-    least_shift: Any = None,
+    min_shift: Any = None,
     level: Any = 0.05,
     seed: int = 0,
 ) -> xr.Dataset:
@@ -42,11 +40,11 @@ def stc_axes(
     Parameters
     ----------
     stimulus, response, window
-        As in `stc`; the covariance is around the spike-triggered average.
+        As in `stc`; the covariance is around the spike-triggered average. The response is kept in memory, as it is.
     shifts : int
-        Number of shifted responses.
-    least_shift : int or quantity, optional
-        The least distance of a shift from none; by default the window. A bare int counts steps.
+        How many, drawn without replacement.
+    min_shift : int or quantity, optional
+        The least shift, to either side: longer than what stimulus and cell remember; by default the window.
     level : float
         Probability that, nothing being there, the first axis is called significant.
     seed : int
@@ -76,37 +74,31 @@ def stc_axes(
     >>> int(found.significant.sum()), float(abs(found.axis_field[0, 0, 0, 1]).round(1))
     (1, 1.0)
     """
-    shown, sampling = check_stimulus(stimulus)
-    response = check_response(response)
+    pairs = Pairs(stimulus, checked_counts(response), window)
     count, alpha = whole(shifts, "shifts"), magnitude(level, "dimensionless", "level")
     if not 0 < alpha < 1 or (count + 1) * alpha < 2:
         wanted = "a level between 0 and 1, and 2 / level - 1 shifts or more"
         got = f"level={alpha:g}, shifts={count}"
         raise ParameterError(explain("shifts", wanted=wanted, got=got, cure="shifts=100, level=0.05"))
-    lags = sampling.steps(window, "window")
-    least = lags if least_shift is None else sampling.steps(least_shift, "least_shift")
-    cells = response.size // response.sizes[dims.TIME]
-    weights = lags * shown.size // shown.sizes[dims.TIME]
-    _check_memory((count + 1) * cells * weights, weights)
-    drawn = _shifts(response.sizes[dims.TIME], count, least, seed)
-    rolled = [response.roll({dims.TIME: shift}, roll_coords=False) for shift in drawn]
-    every = stc(shown, xr.concat([response, *rolled], "shift").assign_attrs(response.attrs), window)
-    return _labelled(every, alpha)
+    weights, columns = pairs.lags * pairs.pixels, pairs.cells * (count + 1)
+    what = f"covariances of {pairs.cells} cells and {count} shifts over {weights} weights"
+    check_fits(8 * weights**2 * columns, what, f"fewer shifts, {FEWER}")
+    moved = drawn_shifts(pairs, count, min_shift, seed)
+    counts = pairs.used.values.reshape(pairs.steps, -1)
+    used = np.tile(counts.sum(0, dtype=np.float64), len(moved))
+    every = covariances(pairs, shifted(counts, moved, pairs.block_steps(columns)), columns, used)
+    return _labelled(pairs, every.reshape(len(moved), pairs.cells, weights, weights), alpha)
 
 
-def _labelled(every: xr.DataArray, level: float) -> xr.Dataset:
-    """Tests of covariances (shift, cells, window, window), the first of which is not shifted."""
-    window = [dim for dim in (dims.TIME, *dims.SPACE) if dim in every.dims]
-    first = every.isel({"shift": 0, **{f"{dim}_": 0 for dim in window}}, drop=True)
-    rest = [dim for dim in first.dims if dim not in window]
-    sizes = [first.sizes[dim] for dim in rest]
-    square = int(np.prod([first.sizes[dim] for dim in window]))
-    covariances = every.transpose(*rest, "shift", ...).values.reshape(-1, every.sizes["shift"], square, square)
-    found = [_nested(one[0], one[1:], level) for one in covariances]
+def _labelled(pairs: Pairs, every: Floats, level: float) -> xr.Dataset:
+    """Tests of covariances (shift, cell, weight, weight), the first of which is not shifted."""
+    found = [_nested(one[0], one[1:], level) for one in every.swapaxes(0, 1)]
     values, axes, significant, lower, upper = (np.array(part) for part in zip(*found, strict=True))
-    units = {"units": every.attrs["units"]}
-    fields = axes.reshape(*sizes, square, *(first.sizes[dim] for dim in window))
-    named = [*rest, "axis"]
+    first = pairs.labelled(every[0, :, 0], "axis", "1", "axis")
+    cells, window = first.dims[: pairs.rest.ndim], first.dims[pairs.rest.ndim :]
+    named, sizes = [*cells, "axis"], pairs.rest.shape
+    units = {"units": square_of(pairs.units[0])}
+    fields = axes.reshape(*sizes, -1, *(first.sizes[dim] for dim in window))
     made = {
         "eigenvalue": (named, values.reshape(*sizes, -1), units),
         "axis_field": ([*named, *window], fields, {"units": "1"}),
@@ -114,7 +106,7 @@ def _labelled(every: xr.DataArray, level: float) -> xr.Dataset:
         "null_lower": (named, lower.reshape(*sizes, -1), units),
         "null_upper": (named, upper.reshape(*sizes, -1), units),
     }
-    return xr.Dataset(made, {name: coord for name, coord in first.coords.items() if coord.dims})
+    return xr.Dataset(made, first.coords)
 
 
 def _nested(covariance: Floats, null: Floats, level: float) -> tuple[Floats, ...]:
@@ -142,21 +134,3 @@ def _nested(covariance: Floats, null: Floats, level: float) -> tuple[Floats, ...
         significant[left[outer]] = True
         left = np.delete(left, outer)
     return values[::-1], vectors.T[::-1], significant[::-1], bounds[0, ::-1], bounds[1, ::-1]
-
-
-def _shifts(steps: int, count: int, least: int, seed: int) -> Any:
-    """Distances that are at least so far from none, either way around."""
-    if steps < 2 * least + 2:
-        cure = "a longer recording, or a smaller least_shift"
-        wanted = f"at least {2 * least + 2} steps, for shifts of {least} or more"
-        raise ContractError(explain("response", wanted=wanted, got=f"{steps} steps", cure=cure))
-    return np.random.default_rng(seed).integers(least, steps - least, count, endpoint=True)
-
-
-def _check_memory(rows: int, weights: int) -> None:
-    needed, allowed = 8 * rows * weights, byte_count(get_option("memory"), "memory")
-    if needed > allowed:
-        cure = "a region of the frame, coarser pixels, a shorter window, fewer shifts or cells, set_options(memory=)"
-        got = f"{needed / 2**30:.2g} GiB for {weights} weights"
-        wanted = f"covariances of at most {allowed / 2**30:.2g} GiB"
-        raise ContractError(explain("window", wanted=wanted, got=got, cure=cure))

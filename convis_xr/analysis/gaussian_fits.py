@@ -13,7 +13,8 @@ def fit_gaussian(field: xr.DataArray, *, baseline: bool = True, contour: Any = 1
     r"""Fit a two-dimensional Gaussian to the spatial part of receptive fields.
 
     :math:`a \exp(-|L^{-1}(r - c)|^2 / 2) + b`, by least squares. The spatial part of a field over time is its best
-    product of one course in time and one map, at the lag where that course is largest (a singular value decomposition).
+    product of one course in time and one map, at the lag where that course is largest (a singular value decomposition;
+    where a baseline is fitted, of the field minus its median if that is nearer to such a product).
 
     Parameters
     ----------

@@ -99,6 +99,7 @@ def _difference(mine: xr.Variable, theirs: xr.Variable, *, label: bool) -> str |
     if not label:
         return None
     if mine.dtype.kind == "f" and theirs.dtype.kind == "f":
-        step = np.abs(np.diff(mine.values)).min() if mine.size > 1 else 1.0
-        return None if np.allclose(mine, theirs, rtol=0, atol=1e-3 * step) else "has other values"
+        step = np.nanmin(np.abs(np.diff(mine.values)), initial=1.0)
+        alike = np.allclose(mine, theirs, rtol=0, atol=1e-3 * step, equal_nan=True)
+        return None if alike else "has other values"
     return None if mine.equals(theirs) else "has other values"

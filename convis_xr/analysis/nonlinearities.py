@@ -11,6 +11,7 @@ from scipy import stats
 
 from convis_xr import dims
 from convis_xr.analysis.normal_equations import Floats
+from convis_xr.analysis.scores.pairs import check_labels
 from convis_xr.errors import ContractError, ParameterError, explain
 from convis_xr.pairing import check_response, stretch
 from convis_xr.sampling import Sampling
@@ -92,6 +93,8 @@ class _Sums:
 
     def __init__(self, edges: Floats, *, whole_counts: bool, ones: bool) -> None:
         self._edges, self._whole, self._ones = edges, whole_counts, ones
+        #: taken off responses (cell), so that squares lose nothing where their mean is large
+        self.origin: Floats | None = None
         self.steps, self.drive, self.first, self.second = np.zeros((4, len(edges), edges.shape[1] - 1))
 
     def add(self, drives: Floats, values: Floats) -> None:
@@ -101,6 +104,9 @@ class _Sums:
             wanted = "0 or 1 in each step" if self._ones else "counts"
             cure = 'interval="normal"' + (", or (response > 0)" if self._ones else "")
             raise ContractError(explain("response", wanted=wanted, got="other values", cure=cure))
+        if self.origin is None:
+            self.origin = _near(values)
+        values = values - self.origin
         bins = self._edges.shape[1] - 1
         for cell, edges in enumerate(self._edges):
             drive = drives[:, min(cell, drives.shape[1] - 1)]
@@ -131,6 +137,9 @@ class _Pairs:
             cure = "generator.isel() or .rename(), so that it has the cells of the response"
             raise ContractError(explain("generator", wanted="one signal, or one for each cell", got=got, cure=cure))
         own = [dim for dim in cells if dim in generator.dims]
+        for dim in own:
+            if dim in generator.coords and dim in response.coords:
+                check_labels(str(dim), generator, response, "generator")
         if own and own != cells:
             generator = generator.expand_dims({dim: response.sizes[dim] for dim in cells if dim not in own})
         self._drive = generator.isel({dims.TIME: part}).transpose(dims.TIME, *(cells if own else []))
@@ -157,26 +166,37 @@ class _Pairs:
     def labelled(self, sums: _Sums, edges: Floats, interval: _Interval, level: float) -> xr.Dataset:
         """Means and what goes with them."""
         with np.errstate(invalid="ignore", divide="ignore"):
-            mean, drive = sums.first / sums.steps, sums.drive / sums.steps
-            spread = np.maximum(sums.second - sums.first * mean, 0.0) / np.where(sums.steps > 1, sums.steps - 1, np.nan)
+            beside, drive = sums.first / sums.steps, sums.drive / sums.steps
+            spread = np.maximum(sums.second - sums.first * beside, 0.0) / np.where(
+                sums.steps > 1, sums.steps - 1, np.nan
+            )
             error = np.sqrt(spread / sums.steps)
-        lower, upper = interval(sums.first, sums.steps, error, level)
+        origin = np.zeros(self.cells) if sums.origin is None else sums.origin
+        mean = beside + origin[:, None]
+        lower, upper = interval(sums.first + sums.steps * origin[:, None], sums.steps, error, level)
         bare = self._rest.shape
         named = (*self._rest.dims, "bin")
         units = parse_unit(self._response.attrs.get("units", "1"), "response")
         given = parse_unit(self._drive.attrs.get("units", "1"), "generator")
         columns = {"response": (mean, units), "error": (error, units), "lower": (lower, units), "upper": (upper, units)}
         columns |= {"steps": (sums.steps, "1")}
-        beside = {"generator": (drive, given), "left": (edges[:, :-1], given), "right": (edges[:, 1:], given)}
+        labels = {"generator": (drive, given), "left": (edges[:, :-1], given), "right": (edges[:, 1:], given)}
         data, coords = (
             {name: (named, value.reshape(*bare, -1), {"units": unit}) for name, (value, unit) in made.items()}
-            for made in (columns, beside)
+            for made in (columns, labels)
         )
         kept = {str(name): coord for name, coord in self._rest.coords.items() if coord.dims}
         return xr.Dataset(data, {**kept, **coords})
 
     def _flat(self, part: xr.DataArray) -> Floats:
         return np.asarray(part.values, np.float64).reshape(part.sizes[dims.TIME], -1)
+
+
+def _near(values: Floats) -> Floats:
+    """A whole number (cell), which keeps counts exact, amid the values of a block (repeat, time, cell)."""
+    there = np.isfinite(values)
+    number = there.sum((0, 1))
+    return np.round(np.where(there, values, 0.0).sum((0, 1)) / np.maximum(number, 1))
 
 
 def _edges(pairs: _Pairs, bins: Any) -> Floats:

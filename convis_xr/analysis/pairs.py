@@ -102,6 +102,7 @@ class Pairs:
         early = min(max(0, self.lags - 1 - start), response.sizes[dims.TIME])
         self.early, self.used = (response.isel({dims.TIME: part}) for part in (slice(0, early), slice(early, None)))
         self.steps = self.used.sizes[dims.TIME]
+        _check_names(response, [str(dim) for dim in shown.dims])
         self.rest = response.isel(dict.fromkeys((*leading, dims.TIME), 0), drop=True)
         self.cells = self.rest.size
         self.pixels = int(np.prod([shown.sizes[dim] for dim in shown.dims if dim != dims.TIME]))
@@ -239,6 +240,16 @@ def product_of(first: str, second: str) -> str:
     if "1" in (first, second):
         return second if first == "1" else first
     return f"{first}*({second})"
+
+
+def _check_names(response: xr.DataArray, window: list[str]) -> None:
+    """Refuse dimensions that results have of their own."""
+    taken = {*(f"{dim}_" for dim in window), "axis", "surrogate"}
+    clash = [str(dim) for dim in response.dims if dim in taken]
+    if clash:
+        cure = f'response.rename({{"{clash[0]}": "cell"}})'
+        got = f"dimension {clash[0]!r}, which results have"
+        raise ContractError(explain("response", wanted="cells along a dimension of theirs", got=got, cure=cure))
 
 
 def _origin(shown: Array) -> float:

@@ -131,7 +131,7 @@ def _fit(field: Floats, x: Floats, y: Floats, profile: Profile, contour: float) 
         return {}, "NaN in the field"
     if field.shape[1] <= profile.size:
         return {}, f"{field.shape[1]} pixels for {profile.size} parameters"
-    flat = _spatial_part(field)
+    flat = _spatial_part(field, [0.0, float(np.median(field))] if profile.baseline else [0.0])
     height = float(np.ptp(flat))
     if height <= 1e-12 * np.abs(flat).max():
         return {}, "a field that does not vary"
@@ -153,12 +153,20 @@ def _fit(field: Floats, x: Floats, y: Floats, profile: Profile, contour: float) 
     return {**told, **{f"{name}_error": value for name, value in errors.items()}, "r2": 1 - unexplained}, ""
 
 
-def _spatial_part(field: Floats) -> Floats:
-    """The map (pixel) of the best product of a course in time and a map, at the lag where it is largest."""
+def _spatial_part(field: Floats, levels: list[float]) -> Floats:
+    """The map (pixel) of the best product of a course in time and a map, at the lag where it is largest.
+
+    One of the levels is beside the product: the one that leaves least of the field unexplained. Otherwise the mean of
+    a stimulus would be what an average has most of, and its product one of all lags.
+    """
     if len(field) == 1:
         return field[0]
-    course, strength, maps = np.linalg.svd(field, full_matrices=False)
-    return np.asarray(course[np.abs(course[:, 0]).argmax(), 0] * strength[0] * maps[0])
+    found = []
+    for level in levels:
+        course, strength, maps = np.linalg.svd(field - level, full_matrices=False)
+        best = course[np.abs(course[:, 0]).argmax(), 0] * strength[0] * maps[0] + level
+        found.append((float(np.square(strength[1:]).sum()), best))
+    return np.asarray(min(found, key=lambda one: one[0])[1])
 
 
 def _least(flat: Floats, x: Floats, y: Floats, profile: Profile) -> tuple[OptimizeResult, tuple[Floats, Floats]]:
@@ -207,7 +215,9 @@ def _placed(field: xr.DataArray) -> tuple[xr.DataArray, Floats, Floats]:
     field = dequantified(field)
     if any(field.sizes[dim] > 1 for dim in dims.SPACE):
         Sampling.of(field).need_pixel("field")  # says what is wrong with the coordinates
-    places = [field[dim].values * factor(field[dim].attrs["units"], "degree", dim) for dim in dims.SPACE]
+    # one pixel needs no labels: it is not fitted
+    units = {dim: str(field[dim].attrs.get("units", "degree")) for dim in dims.SPACE}
+    places = [field[dim].values * factor(unit, "degree", dim) for dim, unit in units.items()]
     y, x = np.meshgrid(*places, indexing="ij")
     return field, x.ravel(), y.ravel()
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import xarray as xr
 
 from convis_xr import dims
+from convis_xr.analysis.pairs import Floats
 from convis_xr.errors import ContractError, explain
 from convis_xr.sampling import dequantified
+
+#: a field whose mean is so many times its standard deviation over the window is told to be an average
+_FLAT = 3
 
 
 def separability(field: xr.DataArray) -> xr.Dataset:
@@ -35,6 +41,12 @@ def separability(field: xr.DataArray) -> xr.Dataset:
     ContractError
         The field has no time or no space.
 
+    Warns
+    -----
+    UserWarning
+        A field is next to constant, as an average is from which the stimulus' mean was not taken off: of this, not of
+        the field, the index would tell.
+
     Examples
     --------
     >>> import convis_xr as cx
@@ -50,6 +62,7 @@ def separability(field: xr.DataArray) -> xr.Dataset:
     ordered = field.transpose(*rest, dims.TIME, *space).astype(np.float64)
     matrices = ordered.values.reshape(-1, lags, int(np.prod([field.sizes[dim] for dim in space])))
     usable = np.isfinite(matrices).all((1, 2))
+    _warn_of_means(matrices[usable])
     temporal, sizes, spatial = np.linalg.svd(np.where(usable[:, None, None], matrices, 0), full_matrices=False)
     temporal = np.swapaxes(temporal, 1, 2)  # (field, component, time)
     strongest = np.take_along_axis(spatial, np.abs(spatial).argmax(-1)[..., None], -1)
@@ -76,6 +89,16 @@ def separability(field: xr.DataArray) -> xr.Dataset:
     return xr.Dataset(variables, {**coords, dims.COMPONENT: np.arange(sizes.shape[-1])})
 
 
+def _warn_of_means(fields: Floats) -> None:
+    """Say so where a field (field, lag, pixel) is its mean, and little beside."""
+    flat = fields.reshape(len(fields), -1)
+    share = _FLAT * flat.std(1) < np.abs(flat.mean(1))
+    if flat.shape[1:] > (1,) and share.any():
+        got = f"{share.sum()} of {len(flat)} whose mean is above {_FLAT} times its spread"
+        cure = "separability(average - stimulus.mean())"
+        warnings.warn(explain("field", wanted="fields around 0", got=got, cure=cure), UserWarning, stacklevel=3)
+
+
 def _checked(field: xr.DataArray) -> tuple[xr.DataArray, tuple[str, ...]]:
     """A field, and the dimensions of space that it has."""
     if not isinstance(field, xr.DataArray):
@@ -86,6 +109,9 @@ def _checked(field: xr.DataArray) -> tuple[xr.DataArray, tuple[str, ...]]:
     if dims.TIME not in field.dims or not space:
         got, cure = f"{field.dims}", "a field over lags and pixels, as cx.analysis.sta gives it"
         raise ContractError(explain("field", wanted="time, and y or x", got=got, cure=cure))
+    if dims.COMPONENT in field.dims:
+        got, cure = f"a dimension {dims.COMPONENT!r}", f'field.rename({dims.COMPONENT}="cell")'
+        raise ContractError(explain("field", wanted="cells along a dimension of theirs", got=got, cure=cure))
     if not field.size or field.dtype.kind not in "biuf":
         got = f"sizes {dict(field.sizes)} of {field.dtype}"
         raise ContractError(explain("field", wanted="real numbers", got=got, cure="a field that holds some"))

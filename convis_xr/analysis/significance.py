@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from convis_xr.analysis.pairs import FEWER, Array, Floats, Pairs, check_fits
+from convis_xr.analysis.shifts import drawn_shifts, shifted
 from convis_xr.analysis.spike_triggered import Tally, checked_counts
 from convis_xr.analysis.sums import Windows
 from convis_xr.errors import ContractError, explain
@@ -85,7 +86,7 @@ def sta_significance(
     weights = pairs.lags * pairs.pixels
     each = 8 * weights * pairs.cells
     check_fits(2 * each, f"averages of {pairs.cells} cells over {weights} weights, twice", FEWER)
-    moved = np.concatenate([[0], _drawn(pairs, shifts, min_shift, seed)])
+    moved = drawn_shifts(pairs, shifts, min_shift, seed)
     together = max(1, byte_count(get_option("memory"), "memory") // 2 // each)
     counts = pairs.used.values.reshape(pairs.steps, -1)
     sizes, power, own = np.empty((len(moved), pairs.cells)), np.zeros(pairs.cells), np.empty(0)
@@ -93,22 +94,11 @@ def sta_significance(
         for number, z in enumerate(_deviations(pairs, counts, moved[low : low + together]), low):
             sizes[number], mean_square = _measured(z, statistic)
             if number:
-                power += mean_square / shifts
+                power += mean_square / (len(moved) - 1)
             else:
                 own = z.copy()
     scale = np.sqrt(power)
     return _labelled(pairs, own / scale[:, None, None], sizes / scale, moved, counts.sum(0, dtype=np.float64))
-
-
-def _drawn(pairs: Pairs, shifts: int, min_shift: Any, seed: int) -> Array:
-    """Shifts in steps."""
-    lowest = pairs.lags if min_shift is None else pairs.sampling.steps(min_shift, "min_shift")
-    allowed = np.arange(max(1, lowest), pairs.steps - lowest + 1)
-    if not isinstance(shifts, int) or not 1 <= shifts <= len(allowed):
-        wanted = f"an int, 1 to {len(allowed)}, the shifts by at least {lowest} of {pairs.steps} steps to either side"
-        cure = "fewer shifts, or a longer recording"
-        raise ContractError(explain("shifts", wanted=wanted, got=repr(shifts), cure=cure))
-    return np.sort(np.random.default_rng(seed).choice(allowed, shifts, replace=False))
 
 
 def _deviations(pairs: Pairs, counts: Array, shifts: Array) -> Iterator[Floats]:
@@ -116,7 +106,7 @@ def _deviations(pairs: Pairs, counts: Array, shifts: Array) -> Iterator[Floats]:
     columns = pairs.cells * len(shifts)
     sums = Windows(columns, pairs.lags, pairs.pixels, pairs.precise)
     once, twice, frames = np.zeros(pairs.pixels), np.zeros(pairs.pixels), 0
-    for piece in pairs.pieces(_shifted(counts, shifts, pairs.block_steps(columns)), columns):
+    for piece in pairs.pieces(shifted(counts, shifts, pairs.block_steps(columns)), columns):
         sums.add(piece)
         once += piece.shown.sum(0, dtype=np.float64)
         twice += np.einsum("tp,tp->p", piece.shown, piece.shown, dtype=np.float64)
@@ -129,15 +119,6 @@ def _deviations(pairs: Pairs, counts: Array, shifts: Array) -> Iterator[Floats]:
     for total in sums.total.reshape(len(shifts), pairs.cells, pairs.lags, pairs.pixels):
         with np.errstate(invalid="ignore"):
             yield (total / spikes - mean) / spread
-
-
-def _shifted(counts: Array, shifts: Array, length: int) -> Iterator[Floats]:
-    """Responses (shift * cell, time) that begin again from the end, in blocks."""
-    steps = len(counts)
-    for low in range(0, steps, length):
-        at = np.arange(low, min(low + length, steps))
-        shifted = counts[(at - shifts[:, None]) % steps]  # (shift, time, cell)
-        yield np.moveaxis(shifted, 2, 1).reshape(-1, len(at)).astype(np.float64)
 
 
 def _measured(z: Floats, statistic: str) -> tuple[Floats, Floats]:

@@ -12,6 +12,7 @@ from scipy.linalg.lapack import dtrtri
 from convis_xr.analysis.evidence import as_tensor, evidence_told, evidence_words, gathered, log_evidence
 from convis_xr.analysis.normal_equations import Floats, Normal, normal_equations
 from convis_xr.analysis.penalties import evidence_penalty
+from convis_xr.errors import ParameterError, explain
 from convis_xr.scales import whole
 
 #: a weight whose prior variance is below this part of the noise's, per unit of what the stimulus says, is left out
@@ -46,6 +47,8 @@ def ard(moments: xr.Dataset, *, updates: Any = 500) -> xr.DataArray:
     ------
     ContractError
         Moments without ``auto``; a stimulus that does not vary.
+    ParameterError
+        No update.
 
     Examples
     --------
@@ -60,6 +63,8 @@ def ard(moments: xr.Dataset, *, updates: Any = 500) -> xr.DataArray:
     """
     normal = normal_equations(moments)
     most = whole(updates, "updates")
+    if most < 1:
+        raise ParameterError(explain("updates", wanted="one update or more", got=str(most), cure="updates=500"))
     weights = np.full(normal.cross.shape, np.nan)
     told: list[dict[str, float]] = [{} for _ in weights]
     penalty = evidence_penalty(normal)
@@ -100,6 +105,8 @@ def _relevant(normal: Normal, cell: int, penalty: float, updates: int) -> tuple[
 
 def _posterior(normal: Normal, kept: Any, cross: Floats, variances: Floats, noise: float) -> tuple[Floats, Floats]:
     """Mean and variance of the weights that are kept, without an inverse of their prior."""
+    if not len(kept):  # LAPACK takes no empty matrix
+        return np.zeros(0), np.zeros(0)
     root = np.sqrt(variances / noise)
     factor = cholesky(np.eye(len(kept)) + root[:, None] * normal.gram[np.ix_(kept, kept)] * root, lower=True)
     inverse, _ = dtrtri(factor, lower=1)

@@ -146,6 +146,9 @@ def _time_blocks(counts: xr.DataArray) -> Iterator[slice]:
 
 def _events(block: npt.NDArray[np.integer], start: int) -> npt.NDArray[np.intp]:
     """Indices (dims, event) of the spikes of a block whose first step is ``start``."""
+    if (block < 0).any():
+        cure = "a look at what counted them"
+        raise ContractError(explain("spikes", wanted="counts of 0 or more", got="some below 0", cure=cure))
     where = np.stack(block.nonzero())
     repeated = np.repeat(where, block[block.nonzero()], axis=1)
     repeated[0] += start

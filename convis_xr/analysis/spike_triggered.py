@@ -98,19 +98,34 @@ def stc(stimulus: xr.DataArray, response: xr.DataArray, window: Any) -> xr.DataA
     pairs = Pairs(stimulus, checked_counts(response), window)
     size = pairs.lags * pairs.pixels
     check_fits(8 * size**2 * pairs.cells, f"covariances of {pairs.cells} cells over {size} weights", FEWER)
-    sums, squares = (kind(pairs.cells, pairs.lags, pairs.pixels) for kind in (Windows, Squares))
     tally = Tally(pairs)
-    for piece in pairs.pieces(tally.counts(), pairs.cells, np.float64):
-        sums.add(piece)
-        squares.add(piece)
-    covariance = squares.total
-    with np.errstate(invalid="ignore", divide="ignore"):
-        for square, total, used in zip(covariance, sums.total.reshape(-1, size), tally.used, strict=True):
-            square -= np.outer(total, total) / used
-            square /= used - 1 if used > 1 else np.nan
+    covariance = covariances(pairs, tally.counts(), pairs.cells, tally.used)
     units = square_of(pairs.units[0])
     labelled = pairs.labelled(covariance, "stc", units, "spike-triggered covariance", windows=2)
     return labelled.assign_coords(tally.coords())
+
+
+def covariances(pairs: Pairs, weights: Iterator[Floats], columns: int, used: Floats) -> Floats:
+    """Covariances (column, weight, weight) of windows around their means; NaN for fewer than two spikes.
+
+    Parameters
+    ----------
+    pairs : Pairs
+    weights : iterator of ndarrays (column, steps)
+        As `Pairs.pieces` takes them.
+    columns : int
+    used : ndarray (column)
+        Spikes; may be counted while weights are read.
+    """
+    sums, squares = (kind(columns, pairs.lags, pairs.pixels) for kind in (Windows, Squares))
+    for piece in pairs.pieces(weights, columns, np.float64):
+        sums.add(piece)
+        squares.add(piece)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for square, total, count in zip(squares.total, sums.total.reshape(columns, -1), used, strict=True):
+            square -= np.outer(total, total) / count
+            square /= count - 1 if count > 1 else np.nan
+    return squares.total
 
 
 class Tally:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import xarray as xr
 
 import convis_xr as cx
+from convis_xr.analysis import pairs
 from convis_xr.analysis.covariance_axes import _nested
 
 LAGS = 3
@@ -96,7 +99,19 @@ def test_what_is_wrong_is_said() -> None:
     response = spikes(stimulus, np.full((1, 50), 0.5))
     with pytest.raises(cx.ParameterError, match="2 / level - 1 shifts or more"):
         cx.analysis.stc_axes(stimulus, response, LAGS, shifts=10)
-    with pytest.raises(cx.ContractError, match="at least 62 steps"):
-        cx.analysis.stc_axes(stimulus, response, LAGS, least_shift="0.3 s")
-    with cx.set_options(memory="100 KiB"), pytest.raises(cx.ContractError, match="for 12 weights"):
+    with pytest.raises(cx.ContractError, match="by at least 30 of 48 steps to either side"):
+        cx.analysis.stc_axes(stimulus, response, LAGS, min_shift="0.3 s")
+    with cx.set_options(memory="100 KiB"), pytest.raises(cx.ContractError, match="over 12 weights"):
         cx.analysis.stc_axes(stimulus, response, LAGS)
+
+
+def test_shifted_responses_are_never_copied_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pairs, "BLOCK_BYTES", 2**19)
+    stimulus = film(30000)
+    response = spikes(stimulus, np.full((4, 30000), 0.02)).astype("uint8").assign_attrs(units="count")
+    cx.analysis.stc_axes(stimulus[:400], response[:400], 1, shifts=39)  # imports
+    tracemalloc.start()
+    cx.analysis.stc_axes(stimulus, response, 1, shifts=100)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 101 * response.nbytes, peak  # 12 MB, of one byte each

@@ -99,3 +99,18 @@ def test_what_is_wrong_is_said() -> None:
     with pytest.raises(cx.ParameterError, match="contour"):
         cx.analysis.fit_gaussian(field, contour=0)
     assert cx.analysis.fit_gaussian(field[:2, :3]).reason.item() == "6 pixels for 7 parameters"
+
+
+def test_a_stimulus_mean_does_not_smear_a_biphasic_field_over_lags() -> None:
+    frame = cx.as_stimulus(np.zeros((13, 15)), dt="10 ms", pixel_size=("0.05 deg", "0.1 deg"), units="1")[0]
+    blob = np.exp(-0.5 * ((frame.x - 0.1) ** 2 / 0.2**2 + frame.y**2 / 0.1**2)).transpose("y", "x")
+    course = xr.DataArray([0.1, 0.5, 0.2, -0.3, -0.4, -0.1], dims="time")
+    field = (course * blob).assign_attrs(units="1")
+    for mean in (0.0, 0.5, -20.0):
+        found = cx.analysis.fit_gaussian((field + mean).assign_attrs(units="1"))
+        np.testing.assert_allclose(found.amplitude, 0.5, rtol=0.02)
+        np.testing.assert_allclose(found.baseline, mean, atol=0.01)
+
+
+def test_one_pixel_without_labels_has_a_reason() -> None:
+    assert "1 pixels" in cx.analysis.fit_gaussian(xr.DataArray(np.ones((1, 1)), dims=("y", "x"))).reason.item()

@@ -129,3 +129,11 @@ def test_what_does_not_belong_together_is_refused(change: Callable[[xr.Dataset],
 def test_nothing_cannot_be_merged() -> None:
     with pytest.raises(cx.ContractError, match="at least one"):
         cx.analysis.merge()
+
+
+def test_labels_that_are_missing_are_alike() -> None:
+    flicker = cx.stimuli.white_noise("1 s", 2, dt="10 ms", pixel_size="0.1 deg", seed=1)
+    counts = np.ones((100, 2))
+    coords = {"time": flicker.time, "cell": [1.0, np.nan]}
+    sums = cx.analysis.moments(flicker, xr.DataArray(counts, coords, ("time", "cell"), attrs={"units": "count"}), 2)
+    assert float(cx.analysis.merge(sums, sums).steps) == 2 * float(sums.steps)

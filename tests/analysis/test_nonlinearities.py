@@ -141,3 +141,16 @@ def test_what_is_wrong_is_said() -> None:
         cx.analysis.nonlinearity(drive, response, 0)
     with pytest.raises(cx.ParameterError, match="interval"):
         cx.analysis.nonlinearity(drive, response, interval="bayes")
+
+
+def test_labels_of_cells_are_compared_and_large_means_lose_nothing() -> None:
+    time = xr.Variable("time", np.arange(400) * 0.01, {"units": "s"})
+    rng = np.random.default_rng(0)
+    coords = {"time": time, "cell": ["a", "b"]}
+    drive = xr.DataArray(rng.normal(size=(400, 2)), coords, ("time", "cell"), attrs={"units": "1"})
+    rate = xr.DataArray(rng.normal(size=(400, 2)), coords, ("time", "cell"), attrs={"units": "mV"})
+    with pytest.raises(cx.ContractError, match="generator: wanted the labels of the response along cell, b to a"):
+        cx.analysis.nonlinearity(drive, rate.assign_coords(cell=["b", "a"]), 4)
+    plain, high = (cx.analysis.nonlinearity(drive, (rate + at).assign_attrs(units="mV"), 4) for at in (0.0, 1e8))
+    np.testing.assert_allclose(high.error, plain.error, rtol=1e-6)
+    np.testing.assert_allclose(high.response - 1e8, plain.response, atol=1e-6)

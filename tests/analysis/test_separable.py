@@ -87,3 +87,11 @@ def test_a_row_of_pixels_is_space() -> None:
 def test_what_is_no_field(bad: object, words: str) -> None:
     with pytest.raises(cx.ContractError, match=words):
         cx.analysis.separability(bad)  # type: ignore[arg-type]
+
+
+def test_an_average_that_kept_its_mean_is_told() -> None:
+    field = xr.DataArray(np.random.default_rng(0).normal(0, 0.05, (5, 3, 4)), dims=("time", "y", "x"))
+    assert float(cx.analysis.separability(field)["index"]) < 0.6
+    with pytest.warns(UserWarning, match=r"field: wanted fields around 0, .* separability\(average - stimulus"):
+        found = cx.analysis.separability(field + 0.5)
+    assert float(found["index"]) > 0.98

@@ -139,3 +139,19 @@ Change = Callable[[xr.DataArray], xr.DataArray]
 def test_what_cannot_be_shifted(change: Change, words: str) -> None:
     with pytest.raises(cx.ContractError, match=words):
         cx.analysis.sta_significance(film(), change(counts(film())), 2)
+
+
+def test_no_shift_is_none_at_all() -> None:
+    stimulus = film()
+    response = counts(stimulus)
+    steps = response.sizes["time"] - 1
+    found = cx.analysis.sta_significance(stimulus, response, 2, shifts=steps - 1, min_shift=0)
+    assert found.shifted_by.min() > 0
+    assert found.shifted_by.max() < (steps - 0.5) * 0.01
+
+
+@pytest.mark.parametrize("name", ["y_", "surrogate"])
+def test_dimensions_of_results_are_no_cells(name: str) -> None:
+    stimulus = film()
+    with pytest.raises(cx.ContractError, match=f"dimension '{name}', which results have"):
+        cx.analysis.sta_significance(stimulus, counts(stimulus).rename(cell=name), 2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import xarray as xr
 from scipy.optimize import minimize
 
 import convis_xr as cx
@@ -87,3 +88,16 @@ def test_updates_are_counted() -> None:
     _, stimulus, response = sparse(300)
     with pytest.raises(cx.ConvisError, match="updates"):
         cx.analysis.ard(moments_of(stimulus, response, 4), updates=0.5)
+
+
+def test_updates_are_at_least_one_and_nothing_relevant_is_quiet(capfd: pytest.CaptureFixture[str]) -> None:
+    flicker = cx.stimuli.white_noise("30 s", 1, dt="10 ms", pixel_size="0.1 deg", seed=1)
+    blind = np.random.default_rng(3).poisson(0.3, 3000).astype(float)
+    response = xr.DataArray(blind, {"time": flicker.time}, ("time",), attrs={"units": "count"})
+    sums = cx.analysis.moments(flicker, response, 1, auto=True)
+    with pytest.raises(cx.ParameterError, match="updates: wanted one update or more, got 0"):
+        cx.analysis.ard(sums, updates=0)
+    field = cx.analysis.ard(sums)
+    assert float(field.relevant) == 0
+    assert (field == 0).all()
+    assert capfd.readouterr() == ("", "")

@@ -34,6 +34,7 @@ def binned(response: xr.DataArray, length: Any, name: str, *, whole: bool) -> tu
     """
     dt = step(response)
     steps = _whole_steps(length, Sampling.of(response), dt, response.sizes[dims.TIME], name)
+    response = response.astype(np.float64)  # half precision ends at 65504 Hz
     rates = in_unit_of(response, response.copy(deep=False).assign_attrs(units="Hz"), "response")
     parts = rates.drop_vars(dims.TIME).coarsen({dims.TIME: steps}, boundary="trim").construct(time=(dims.TIME, _STEP))
     made = parts.mean(_STEP, skipna=not whole)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -60,7 +61,8 @@ def bootstrap(
     Returns
     -------
     DataArray (bound, dims of the score) [unit of the score]
-        ``bound`` is ``"lower"``, ``"upper"``. NaN where the score is, in one of the draws.
+        ``bound`` is ``"lower"``, ``"upper"``. NaN where the score is, in one of the draws, and
+        for BCa where all draws have the same.
 
     Raises
     ------
@@ -92,10 +94,12 @@ def bootstrap(
         stacked = np.stack(values, -1)
         return stacked[..., 0] if np.ndim(index) == 1 else stacked.reshape(*whole.shape, *np.shape(index)[:-1])
 
-    found = stats.bootstrap(
-        (np.arange(number),), drawn, n_resamples=resamples, vectorized=True, confidence_level=level, method=method,
-        rng=np.random.default_rng(seed),
-    ).confidence_interval  # fmt: skip
+    with warnings.catch_warnings(), np.errstate(invalid="ignore"):  # of NaN, which says it
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        found = stats.bootstrap(
+            (np.arange(number),), drawn, n_resamples=resamples, vectorized=True, confidence_level=level, method=method,
+            rng=np.random.default_rng(seed),
+        ).confidence_interval  # fmt: skip
     bounds = xr.concat(
         [whole.copy(data=np.asarray(one)) for one in (found.low, found.high)], xr.Variable("bound", ["lower", "upper"])
     )
@@ -107,7 +111,7 @@ def _check(score: Any, over: str, block: Any, resamples: int, level: float, meth
     checks = [
         ("over", over in _OVER, f"one of {', '.join(_OVER)}", repr(over), 'over="time", block="1 s"'),
         ("method", method in METHODS, f"one of {', '.join(METHODS)}", repr(method), 'method="percentile"'),
-        ("resamples", isinstance(resamples, int) and resamples > 0, "a number", repr(resamples), "resamples=1000"),
+        ("resamples", isinstance(resamples, int) and resamples > 1, "2 or more", repr(resamples), "resamples=1000"),
         ("level", 0 < level < 1, "a level between 0 and 1", repr(level), "level=0.95"),
         ("block", (block is None) == (over != dims.TIME), "a length of blocks where time is drawn, and only there",
          repr(block), 'over="time", block="1 s"'),

@@ -72,8 +72,8 @@ def log_likelihood_ratio(prediction: xr.DataArray, baseline: xr.DataArray, respo
     Returns
     -------
     DataArray (cell) [1]
-        Natural logarithm, 0 where both are as good. Infinite where a spike has a rate of 0 in one of them. NaN where a
-        rate or a count is negative.
+        Natural logarithm, 0 where both are as good. Infinite where a spike has a rate of 0 in one of them. NaN where
+        spikes have a rate of 0 in both, and where a rate or a count is negative.
 
     Raises
     ------
@@ -91,7 +91,9 @@ def log_likelihood_ratio(prediction: xr.DataArray, baseline: xr.DataArray, respo
     other, _ = pair(baseline, response, units="count", name="baseline")
     both = one.notnull() & other.notnull()
     first, second = (reduced(_poisson, _added, _SUMS, rate.where(both), seen) for rate in (one, other))
-    ratio = (first.logs - first.rates) - (second.logs - second.rates)
+    # where both are minus infinity nothing can be told, and computing lazy ones later would warn
+    known = (first.logs > -np.inf) | (second.logs > -np.inf)
+    ratio = (first.logs - first.rates) - (second.logs.where(known) - second.rates)
     return named(ratio, "log_likelihood_ratio", "logarithm of the ratio of likelihoods")
 
 

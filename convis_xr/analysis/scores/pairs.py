@@ -83,7 +83,7 @@ def pair(
         raise ContractError(explain(name, wanted=text, got=f"{shown.dims}", cure=cure))
     shown = shown.transpose(*wanted)
     for dim in wanted:
-        _check_labels(str(dim), shown, seen, name)
+        check_labels(str(dim), shown, seen, name)
     if units == "count":
         seen = in_unit_of(seen, seen.copy(deep=False).assign_attrs(units="count"), "response")
     if units != "any":
@@ -132,7 +132,7 @@ def step(array: xr.DataArray) -> float:
     return Sampling.of(array).need_dt("time")
 
 
-def _check_labels(dim: str, shown: xr.DataArray, seen: xr.DataArray, name: str) -> None:
+def check_labels(dim: str, shown: xr.DataArray, seen: xr.DataArray, name: str) -> None:
     """Whether both have the same labels along ``dim``; where neither has any, as many."""
     have = dim in shown.coords, dim in seen.coords
     cure = f"{name}.sel({dim}=response.{dim}), or one grid for both"

@@ -122,7 +122,7 @@ def half_width(curve: xr.DataArray, dim: str, level: float = 0.5) -> xr.Dataset:
     Raises
     ------
     ContractError
-        No coordinate of that name, or a level outside 0 to 1.
+        No ascending coordinate of that name, or a level outside 0 to 1.
 
     Examples
     --------
@@ -134,10 +134,13 @@ def half_width(curve: xr.DataArray, dim: str, level: float = 0.5) -> xr.Dataset:
     _check(curve, dim)
     if not 0 < level < 1:
         raise ContractError(explain("level", wanted="a part between 0 and 1", got=repr(level), cure="level=0.5"))
+    if curve[dim].dtype.kind not in "biuf" or (np.diff(curve[dim].values) < 0).any():
+        wanted, got, cure = "ascending numbers", f"{curve[dim].values[:4].tolist()}...", f"curve.sortby({dim!r})"
+        raise ContractError(explain(dim, wanted=wanted, got=got, cure=cure))
     places = curve[dim].values.astype(np.float64)
     low, high = xr.apply_ufunc(
-        lambda values: _crossings(places, values, level), curve, input_core_dims=[[dim]], output_core_dims=[[], []],
-        vectorize=True, dask="parallelized", output_dtypes=[np.float64, np.float64],
+        lambda values: _crossings(places, values, level), curve.astype(np.float64), input_core_dims=[[dim]],
+        output_core_dims=[[], []], vectorize=True, dask="parallelized", output_dtypes=[np.float64, np.float64],
         dask_gufunc_kwargs={"allow_rechunk": True},
     )  # fmt: skip
     units = {"units": str(curve[dim].attrs.get("units", "1"))}
@@ -182,17 +185,26 @@ def direction_bandwidth(curve: xr.DataArray, dim: str = "direction", level: floa
         rolled = np.roll(values, size // 2 - int(np.argmax(values)))
         return np.append(rolled, rolled[:1])[: len(offset)]  # opposite is as far to the left as to the right
 
-    about = xr.apply_ufunc(centred, curve.drop_vars(dim), input_core_dims=[[dim]], output_core_dims=[["offset"]],
-                           vectorize=True, exclude_dims={dim})  # fmt: skip
+    about = xr.apply_ufunc(
+        centred, curve.drop_vars(dim), input_core_dims=[[dim]], output_core_dims=[["offset"]], vectorize=True,
+        exclude_dims={dim}, dask="parallelized", output_dtypes=[curve.dtype],
+        dask_gufunc_kwargs={"allow_rechunk": True, "output_sizes": {"offset": len(offset)}},
+    )  # fmt: skip
     found = half_width(about.assign_coords(offset=("offset", offset)), "offset", level)
     width = (found.high - found.low) / 2
     return width.rename("bandwidth").assign_attrs(units="degree", long_name="half the width at half of the maximum")
 
 
 def _check(curve: xr.DataArray, dim: str) -> None:
+    if not isinstance(curve, xr.DataArray):
+        got, cure = type(curve).__name__, f'xr.DataArray(values, {{"{dim}": labels}})'
+        raise ContractError(explain("curve", wanted="a DataArray", got=got, cure=cure))
     if dim not in curve.dims or dim not in curve.coords:
         got = f"coordinates {', '.join(map(str, curve.coords)) or 'none'}"
         raise ContractError(explain("curve", wanted=f"values along {dim}, with labels", got=got, cure=f'dim="{dim}"'))
+    if not curve.size or curve.dtype.kind not in "biuf":
+        got = f"sizes {dict(curve.sizes)} of {curve.dtype}"
+        raise ContractError(explain("curve", wanted="real numbers", got=got, cure="a curve that holds some"))
 
 
 def _vector(curve: xr.DataArray, dim: str, times: int) -> xr.DataArray:

@@ -112,3 +112,18 @@ def test_trials_may_be_drawn_for_what_is_averaged_over_them() -> None:
     low, high = cx.analysis.bootstrap(average, TRIALS[:, :, 0], over="repeat", resamples=200)
     assert low.dims == ("time",)
     assert 0.75 < float(((low < SIGNAL[:, 0]) & (SIGNAL[:, 0] < high)).mean()) < 0.98  # of six trials: not quite 0.95
+
+
+@pytest.mark.parametrize("method", ["percentile", "BCa"])
+def test_scores_that_are_nan_or_alike_are_quiet(method: str) -> None:
+    rng = np.random.default_rng(0)
+    prediction = xr.DataArray(rng.normal(size=(40, 1)), dims=("time", "cell")).isel(cell=[0, 0, 0])
+    silent = prediction * 0
+    found = cx.analysis.bootstrap(cx.analysis.correlation, prediction, silent, over="cell", resamples=9, method=method)
+    assert np.isnan(found).all()
+    same = cx.analysis.bootstrap(
+        cx.analysis.correlation, prediction, prediction, over="cell", resamples=9, method=method
+    )
+    assert np.isnan(same).all() == (method == "BCa")
+    with pytest.raises(cx.ContractError, match="resamples: wanted 2 or more"):
+        cx.analysis.bootstrap(cx.analysis.correlation, prediction, prediction, over="cell", resamples=1)

@@ -69,3 +69,11 @@ def test_bins_that_do_not_fit_are_refused() -> None:
         cx.analysis.psth(counts().assign_attrs(units="mV"), 2)
     with pytest.raises(cx.ContractError, match="time: wanted a coordinate"):
         cx.analysis.psth(counts().drop_vars("time"), 2)
+
+
+def test_half_precision_does_not_overflow() -> None:
+    time = xr.Variable("time", np.arange(4) * 0.001, {"units": "s"})
+    counts = xr.DataArray(
+        np.full((2, 4), 100, np.float16), {"time": time}, ("repeat", "time"), attrs={"units": "count"}
+    )
+    assert (cx.analysis.psth(counts, 2).rate == 1e5).all()

@@ -276,3 +276,13 @@ def test_a_large_mean_does_not_swallow_the_signal() -> None:
         for name in ("correlation", "feve", "cc_norm", "oracle", "explainable_variance"):
             got = SCORES[name](*far)
             np.testing.assert_allclose(got, SCORES[name](signal, trials), rtol=1e-6)
+
+
+def test_spikes_that_neither_rate_allows_tell_nothing_lazy_or_not() -> None:
+    response = xr.DataArray([0, 2, 0, 2], dims="time", attrs={"units": "count"})
+    silent = xr.DataArray(np.zeros(4), dims="time", attrs={"units": "count"})
+    assert np.isnan(cx.analysis.log_likelihood_ratio(silent, silent, response))
+    lazy = cx.analysis.log_likelihood_ratio(silent.chunk(time=2), silent, response.chunk(time=2))
+    assert np.isnan(lazy.compute())
+    assert float(cx.analysis.log_likelihood_ratio(response, silent, response)) == np.inf
+    assert float(cx.analysis.log_likelihood_ratio(silent, response, response)) == -np.inf

@@ -73,3 +73,24 @@ def test_curves_that_do_not_fit_are_refused() -> None:
         cx.analysis.preferred(curve(np.ones(12)), "contrast")
     with pytest.raises(cx.ContractError, match="between 0 and 1"):
         cx.analysis.half_width(curve(np.ones(12)), "direction", level=50)
+
+
+def test_lazy_and_whole_numbers_have_the_same_bandwidth() -> None:
+    values = np.array([[4, 2, 0, 0, 0, 2], [8, 0, 0, 0, 0, 0]], np.uint8)
+    curve = xr.DataArray(values, {"direction": np.arange(0.0, 360.0, 60.0)}, ("cell", "direction"))
+    want = cx.analysis.direction_bandwidth(curve.astype(float))
+    for other in (curve, curve.chunk(cell=1, direction=2)):
+        np.testing.assert_array_equal(cx.analysis.direction_bandwidth(other).compute(), want)
+    assert float(cx.analysis.direction_bandwidth(curve[0] > 1)) == 90.0
+
+
+def test_curves_that_are_none_are_refused() -> None:
+    curve = xr.DataArray([0.0, 2.0, 0.0], {"size": [1.0, 2.0, 3.0]})
+    with pytest.raises(cx.ContractError, match=r"size: wanted ascending numbers, .* curve.sortby\('size'\)"):
+        cx.analysis.half_width(curve[::-1], "size")
+    with pytest.raises(cx.ContractError, match="size: wanted ascending numbers"):
+        cx.analysis.half_width(curve.assign_coords(size=list("abc")), "size")
+    with pytest.raises(cx.ContractError, match="curve: wanted a DataArray, got ndarray"):
+        cx.analysis.preferred(curve.values, "size")  # type: ignore[arg-type]
+    with pytest.raises(cx.ContractError, match="curve: wanted real numbers"):
+        cx.analysis.direction_selectivity(curve.rename(size="direction")[:0])
