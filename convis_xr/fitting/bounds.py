@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from convis_xr.errors import ParameterError, explain
 from convis_xr.parameters import Parameter
 
 Tensors = dict[str, Tensor]
@@ -196,6 +197,9 @@ class Coordinates:
 
     def _begin(self, start: Tensors) -> None:
         self._start = start
+        if self._bounds:
+            for name, one in self.parameters.items():
+                _check_within(name, one, start[name])
         self._transforms: dict[str, Transform] = {
             name: transform_of(one, start[name]) if self._bounds else Scaled() for name, one in self.parameters.items()
         }
@@ -228,6 +232,16 @@ class Coordinates:
         with torch.no_grad():
             for name, one in self.parameters.items():
                 one.copy_(tensors[name])
+
+
+def _check_within(name: str, parameter: torch.nn.Parameter, value: Tensor) -> None:
+    low, high = getattr(parameter, "bounds", (None, None))
+    outside = [(low is not None) and bool((value < low).any()), (high is not None) and bool((value > high).any())]
+    if any(outside):
+        got = f"{float(value.min()):.6g}" if outside[0] else f"{float(value.max()):.6g}"
+        wanted = f"values from {low if low is not None else 'below'} to {high if high is not None else 'above'}"
+        cure = f"model.p.{name}.set(...) within the bounds, or bounds=False"
+        raise ParameterError(explain(name, wanted=f"{wanted} to begin with", got=got, cure=cure))
 
 
 def _is_cut(transform: Transform) -> bool:

@@ -61,7 +61,8 @@ class Standing:
             "burn_in": self.burn_in,
         }
         half = path.with_name(path.name + _PARTIAL)
-        torch.save(held, half)
+        with open(half, "wb") as file:  # of a path torch tells nothing but "enforce fail"
+            torch.save(held, file)
         os.replace(half, path)
 
     def load(self, path: Path, facts: Mapping[str, Any]) -> None:

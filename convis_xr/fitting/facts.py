@@ -43,10 +43,23 @@ def facts_of(
         "horizon": str(schedule.horizon),
         "response": {str(name): size for name, size in found.response.sizes.items()},
         "units": found.units,
-        **{name: _plain(value) for name, value in others.items()},
+        **{name: value if isinstance(value, dict) else _plain(value) for name, value in others.items()},
     }
     made: dict[str, Any] = json.loads(json.dumps(facts))
     return made
+
+
+def plain_state(scheduler: Any) -> dict[str, Any]:
+    """What a scheduler is: its kind, and the numbers of its state as it stands now.
+
+    Examples
+    --------
+    >>> descent = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
+    >>> plain_state(torch.optim.lr_scheduler.ExponentialLR(descent, 0.9))["gamma"]
+    0.9
+    """
+    state = {name: value for name, value in scheduler.state_dict().items() if isinstance(value, bool | int | float)}
+    return {"kind": type(scheduler).__name__, **state}
 
 
 def _plain(value: Any) -> Any:

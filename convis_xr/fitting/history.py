@@ -95,11 +95,13 @@ def dataset_of(
         numbers["validation_loss"] = (history.validation_loss, units, "loss of the validation part after the epoch")
     made = {name: _column(EPOCH, *row) for name, row in numbers.items()}
     made["step_loss"] = _column(STEP, history.step_loss, units, "loss from before each step, of what it descended on")
-    made |= {path: _course(path, values, parameters[path]) for path, values in history.values.items()}
-    fit = xr.Dataset(made, {EPOCH: np.arange(len(history.loss)), STEP: np.arange(len(history.step_loss))})
-    names = xr.Variable(SPLIT, list(scores))
-    scored = xr.concat(list(scores.values()), names, **_AS_THEY_ARE).rename_vars({})
-    fit = fit.merge(scored, compat="override", join="override")
+    labels = {EPOCH: np.arange(len(history.loss)), STEP: np.arange(len(history.step_loss))}
+    scored = xr.concat(list(scores.values()), xr.Variable(SPLIT, list(scores)), **_AS_THEY_ARE)
+    fit = xr.Dataset(made, labels).merge(scored, compat="override", join="override")
+    taken = {*map(str, fit.variables), *map(str, fit.dims)}
+    for path, values in history.values.items():
+        # a parameter may be called as what a fit tells
+        fit[f"p.{path}" if path in taken else path] = _course(path, values, parameters[path])
     fit.attrs = {**attrs, "best_epoch": history.best}
     return fit
 

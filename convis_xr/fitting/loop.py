@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import operator
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,20 +16,23 @@ import torch
 import xarray as xr
 
 from convis_xr.engine.progress import compiling_told
-from convis_xr.errors import ContractError, explain
+from convis_xr.errors import ContractError, ResumeError, explain
 from convis_xr.fitting.blocks import Predictor, Reader
 from convis_xr.fitting.bounds import Coordinates
 from convis_xr.fitting.checkpoint import Standing, checkpoint_path
 from convis_xr.fitting.choice import choose_optimizer, choose_scheduler, only
 from convis_xr.fitting.descent import Descent, Regularizer
 from convis_xr.fitting.evaluation import Tally, first_step, is_counted, loss_units, loss_value, scores_of, tallies
-from convis_xr.fitting.facts import facts_of
+from convis_xr.fitting.facts import facts_of, plain_state
 from convis_xr.fitting.history import History, dataset_of, has_stopped
 from convis_xr.fitting.losses import loss_of
 from convis_xr.fitting.matching import Match, match
 from convis_xr.fitting.memory import chunk_of
 from convis_xr.fitting.progress import FitProgress
 from convis_xr.fitting.schedule import Batch, Schedule, burn_in_of, horizon_of, split_of
+
+#: losses that differ by less are the same but for rounding on another machine
+SAME = 1e-4
 
 
 def fit(
@@ -111,9 +116,9 @@ def fit(
     bounds : bool
         Move physical parameters so that they keep to their bounds, by relative steps (`convis_xr.fitting.bounds`).
     checkpoint : path, optional
-        File that is written after each epoch.
+        File that is written before the first epoch and after each.
     resume : bool
-        Go on from ``checkpoint``, bit by bit as if there had been no interruption.
+        Go on from ``checkpoint``, where there is one, bit by bit as if there had been no interruption.
     seed : int
         Of the order of blocks and repeats, and of the model's random numbers.
     initial, state, device, dtype, memory, progress
@@ -134,7 +139,12 @@ def fit(
     ParameterError
         A parameter or optimizer that is none; or a gradient that is no number, as above.
     ResumeError
-        The checkpoint is that of another fit.
+        The checkpoint is that of another fit: of other arguments, data or regularizers.
+
+    Warns
+    -----
+    UserWarning
+        No epoch was better than the start.
 
     Examples
     --------
@@ -149,7 +159,8 @@ def fit(
     ('s', True)
     """
     path = checkpoint_path(checkpoint, resume)
-    _check_counts(epochs, patience, clip)
+    epochs, patience = _counted("epochs", epochs, 10), None if patience is None else _counted("patience", patience, 5)
+    _check_others(seed, clip, regularizers)
     found = match(
         model, stimulus, response, output=output, cells=cells, counts=is_counted(loss), device=device, dtype=dtype,
         seed=seed, initial=initial, state=state,
@@ -163,8 +174,9 @@ def fit(
         scheduled = choose_scheduler(scheduler, moved)
         standing = Standing(coordinates, moved, scheduled, History(), coordinates.snapshot(), schedule.burn_in)
         facts = facts_of(
-            schedule, chosen, moved, skip=skip, validation=validation, clip=clip, bounds=bounds, burn_in=burn_in
-        )
+            schedule, chosen, moved, skip=skip, validation=validation, clip=clip, bounds=bounds, burn_in=burn_in,
+            scheduler=None if scheduled is None else plain_state(scheduled),
+        )  # fmt: skip
         if resume and path is not None and path.exists():
             standing.load(path, facts)
             schedule = replace(schedule, burn_in=standing.burn_in)
@@ -207,7 +219,7 @@ class _Course:
     def run(self) -> None:
         """Epoch after epoch, until there are enough or nothing becomes better; then the best parameters."""
         history = self._standing.history
-        last = self._note(time.perf_counter()) if not history.loss else self._tally()[0]
+        last = self._begun() if not history.loss else self._resumed()
         while history.epochs < self._epochs and not has_stopped(history, self._patience):
             began = time.perf_counter()
             for work in self._schedule.epoch(history.epochs + 1, last):
@@ -218,6 +230,14 @@ class _Course:
             last = self._note(began)
             self._end_epoch()
         self._standing.coordinates.restore(self._standing.best)
+        if history.best == 0:
+            judge = "validation" if history.validation_loss else "training"
+            warnings.warn(
+                f"no epoch made the loss of {judge} less than it was at the start ({history.judged(0):.6g}): "
+                "the model keeps the parameters that it began with; try another learning rate or optimizer",
+                UserWarning,
+                stacklevel=3,
+            )
 
     def result(self) -> xr.Dataset:
         """What was seen, and the scores of the best parameters."""
@@ -227,6 +247,29 @@ class _Course:
         units = loss_units(self._schedule.predictor.loss, found)
         facts = self._facts | {"fit": self._facts["fit"] | {"burn_in": self._schedule.burn_in}}
         return dataset_of(self._standing.history, self._standing.coordinates.parameters, scores, units, attrs_of(facts))
+
+    def _begun(self) -> Tally:
+        """The row of epoch 0; a path that cannot be written is told before hours are spent."""
+        made = self._note(time.perf_counter())
+        self._mark()
+        return made
+
+    def _resumed(self) -> Tally:
+        """The sums of the epoch at which a checkpoint was written: its data and regularizers give the same again."""
+        history, made = self._standing.history, self._tally()[0]
+        there = history.loss[-1] - history.penalty[-1], history.penalty[-1]
+        here = loss_value(self._schedule.predictor.loss, made), self._descent.penalty()
+        for name, one, other in zip(("loss", "penalty"), there, here, strict=True):
+            if not math.isclose(one, other, rel_tol=SAME, abs_tol=SAME * max(map(abs, history.loss))):
+                got = f"{other:.9g}, so stimulus, response, loss or regularizers are others"
+                cure = "the same as before, or another checkpoint="
+                wanted = f"{one:.9g}, as when it was written"
+                raise ResumeError(explain(f"{name} at the checkpoint", wanted=wanted, got=got, cure=cure))
+        return made
+
+    def _mark(self) -> None:
+        if self._path is not None:
+            self._standing.save(self._path, self._facts)
 
     def _note(self, began: float) -> Tally:
         """Add an epoch to the history."""
@@ -253,8 +296,7 @@ class _Course:
             standing.scheduler.step(standing.history.judged(-1))
         elif standing.scheduler is not None:
             standing.scheduler.step()
-        if self._path is not None:
-            standing.save(self._path, self._facts)
+        self._mark()
 
     def _tally(self) -> list[Tally]:
         return tallies(self._schedule.predictor, self._schedule.reader, self._spans)
@@ -286,11 +328,24 @@ def attrs_of(facts: dict[str, Any]) -> dict[str, Any]:
     return {"title": "course of a fit", **told, "convis_xr_provenance": json.dumps(facts, sort_keys=True)}
 
 
-def _check_counts(epochs: Any, patience: Any, clip: Any) -> None:
-    for name, number, cure in (("epochs", epochs, "epochs=10"), ("patience", patience, "patience=5")):
-        if number is None and name == "patience":
-            continue
-        if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-            raise ContractError(explain(name, wanted="a whole number from 1 on", got=repr(number), cure=cure))
+def _counted(name: str, number: Any, example: int) -> int:
+    """A whole number from 1 on, of Python or numpy."""
+    try:
+        made = 0 if isinstance(number, bool) else operator.index(number)
+    except TypeError:
+        made = 0
+    if made < 1:
+        cure = f"{name}={example}"
+        raise ContractError(explain(name, wanted="a whole number from 1 on", got=repr(number), cure=cure))
+    return made
+
+
+def _check_others(seed: Any, clip: Any, regularizers: Any) -> None:
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ContractError(explain("seed", wanted="a whole number from 0 on", got=repr(seed), cure="seed=0"))
     if clip is not None and not (isinstance(clip, int | float) and clip > 0):
         raise ContractError(explain("clip", wanted="a number above 0", got=repr(clip), cure="clip=1.0"))
+    several = isinstance(regularizers, Sequence) and not isinstance(regularizers, str)
+    if not several or not all(map(callable, regularizers)):
+        got, cure = repr(regularizers), 'regularizers=[cx.fitting.L2("weight", 0.1)]'
+        raise ContractError(explain("regularizers", wanted="a list of functions of the model", got=got, cure=cure))

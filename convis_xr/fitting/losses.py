@@ -87,6 +87,10 @@ class Mean:
             self._check(response, "response", valid, self._least)
         alone = prediction.shape[1] == 1
         each = self._function(*(one.squeeze(1) if alone else one for one in (prediction, response)))
+        if not isinstance(each, Tensor):
+            cure = "functions of torch, so that gradients flow"
+            got = type(each).__name__
+            raise ContractError(explain(f"loss {self.name}", wanted="a torch.Tensor", got=got, cure=cure))
         each = each.unsqueeze(1) if alone and each.ndim else each
         number = valid.sum().double()
         if each.shape == valid.shape:

@@ -229,8 +229,10 @@ def _along(response: xr.DataArray, form: Labels, name: str) -> tuple[xr.DataArra
 def _cure(ours: Mapping[str, int], sizes: Mapping[str, int]) -> str:
     if dims.CELL in ours and {*dims.SPACE} <= {*sizes}:
         return 'coordinates "y" and "x" along the response\'s cells, or cells=[(row, column), ...]'
-    if dims.CELL not in ours and {*dims.SPACE} <= {*sizes}:
+    if dims.CELL not in ours and {*dims.SPACE} <= {*sizes} and not {*dims.SPACE} <= {*ours}:
         return "a model of one cell (population=False), or cells=[(row, column)]"
+    if {*dims.SPACE} <= {*ours} & {*sizes}:
+        return "the same pixels of both: response.interp(y=, x=), or stimulus.isel(y=, x=)"
     return "an output with a value for each of them"
 
 

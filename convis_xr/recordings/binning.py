@@ -14,6 +14,7 @@ from convis_xr import dims
 from convis_xr.errors import ContractError, explain
 from convis_xr.io.frames import picked
 from convis_xr.recordings.forms import Spikes, cell_table, check_spikes, codes, columns_of
+from convis_xr.recordings.observed import OBSERVED, Observed
 from convis_xr.recordings.times import SLACK, Times, label_seconds
 from convis_xr.sampling import Sampling, dequantified
 from convis_xr.units import magnitude
@@ -47,7 +48,8 @@ def bin_spikes(
         The stimulus: its time labels are the starts of the steps. Where these are dates, spikes count from the first.
     cells : sequence of labels, or Dataset (cell), optional
         Which cells, in this order. By default all that spike, sorted. A table (``recording["cells"]``) may hold silent
-        ones, and what it knows of the cells comes along.
+        ones, and what it knows of the cells comes along; where it has ``obs_intervals`` (cell, interval, bound) [time],
+        steps that are not within an interval of their cell as a whole are NaN.
     offset : quantity
         Time of the stimulus [s] at the recording's 0.
     clock : float
@@ -57,7 +59,7 @@ def bin_spikes(
 
     Returns
     -------
-    DataArray ([repeat,] time, cell) [count], int32, dask
+    DataArray ([repeat,] time, cell) [count], int32 (float32 where cells have ``obs_intervals``), dask
         With ``outside`` ([repeat,] cell) [count] and the columns of ``cells`` as coordinates.
 
     Raises
@@ -146,6 +148,9 @@ class Counter:
         times = spikes.times if here.all() else spikes.times[here]
         self.code = cell if here.all() else cell[here]
         self.times = times if (scale, offset) == (1.0, 0.0) else times * scale + offset
+        self.observed = Observed(table[OBSERVED], scale, offset) if OBSERVED in table.variables else None
+        #: of counts: NaN is a float
+        self.dtype = np.dtype(np.int32 if self.observed is None else np.float32)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -154,12 +159,16 @@ class Counter:
         return (cells,) if self.repeats is None else (len(self.repeats), cells)
 
     def within(self, edges: Times, dt: float) -> np.ndarray[Any, Any]:
-        """Counts (step, [repeat,] cell) between edges that ascend."""
+        """Counts (step, [repeat,] cell) between edges that ascend, NaN where a cell was not observed."""
         early = edges - SLACK * dt
         first, last = np.searchsorted(self.times, early[[0, -1]])
         step = np.searchsorted(early, self.times[first:last], side="right") - 1
         flat = np.bincount(step * self.width + self.code[first:last], minlength=(len(edges) - 1) * self.width)
-        return flat.astype(np.int32).reshape(-1, *self.shape)
+        counts = flat.astype(self.dtype).reshape(-1, *self.shape)
+        if self.observed is not None:
+            seen = self.observed.mask(edges, dt)
+            counts[~np.broadcast_to(seen if self.repeats is None else seen[:, None], counts.shape)] = np.nan
+        return counts
 
     def outside(self, steps: Steps) -> np.ndarray[Any, Any]:
         """How many spikes ([repeat,] cell) lie before or after the grid."""
@@ -168,18 +177,16 @@ class Counter:
         return np.bincount(beyond, minlength=self.width).reshape(self.shape)
 
     def __dask_tokenize__(self) -> Any:
-        return tokenize(self.times, self.code, self.shape)
+        return tokenize(self.times, self.code, self.shape, self.observed)
 
 
 class Binned:
     """What dask reads blocks of: counts (time, [repeat,] cell)."""
 
-    dtype = np.dtype(np.int32)
-
     def __init__(self, counter: Counter, steps: Steps) -> None:
         self._counter, self._steps = counter, steps
         self.shape = (steps.count, *counter.shape)
-        self.ndim = len(self.shape)
+        self.ndim, self.dtype = len(self.shape), counter.dtype
 
     def __getitem__(self, key: tuple[Any, ...]) -> np.ndarray[Any, Any]:
         """A part of the counts."""
@@ -195,7 +202,9 @@ class Binned:
 def _labelled(binned: Binned, counter: Counter, time: xr.DataArray, beyond: np.ndarray[Any, Any]) -> xr.DataArray:
     length = max(1, BLOCK_BYTES // (4 * counter.width))
     name = f"spikes-{tokenize(counter, binned._steps)}"
-    data = da.from_array(binned, chunks=(length, *counter.shape), name=name, meta=np.empty((0,) * binned.ndim, "i4"))
+    data = da.from_array(
+        binned, chunks=(length, *counter.shape), name=name, meta=np.empty((0,) * binned.ndim, binned.dtype)
+    )
     names = (dims.CELL,) if counter.repeats is None else (dims.REPEAT, dims.CELL)
     made = xr.DataArray(data, dims=(dims.TIME, *names), name="response", attrs={"units": "count"})
     made = made.assign_coords(time.coords.to_dataset()[[dims.TIME]].coords).assign_coords(columns_of(counter.table))

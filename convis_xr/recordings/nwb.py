@@ -75,7 +75,8 @@ def _stimuli(series: dict[str, Any], said: Said) -> tuple[dict[str, xr.DataArray
     found, left_out = {}, {}
     for name, one in series.items():
         try:
-            found[name] = stimulus(one, said)
+            # a variable that is called as a dimension would be its labels
+            found[f"{name}_" if name in dims.STIMULUS else name] = stimulus(one, said)
         except NotAStimulus as reason:
             left_out[name] = str(reason)
     return found, left_out

@@ -30,9 +30,9 @@ from convis_xr.recordings.forms import (
 )
 from convis_xr.recordings.nwb import SESSION
 from convis_xr.recordings.nwb_series import AXES, write_note
+from convis_xr.recordings.observed import OBSERVED
 from convis_xr.recordings.times import label_seconds
 
-_OBSERVED = "obs_intervals"
 #: bytes of a chunk of the file
 STORED_BYTES = 2**20
 #: columns of electrodes that NWB itself has
@@ -139,7 +139,7 @@ def _add_units(file: Any, recording: xr.DataTree) -> None:
     common, misc = needed("hdmf.common", "nwb"), needed("pynwb.misc", "nwb")
     table, trains = _cells(recording)
     labels = table[dims.CELL].values
-    columns = _columns(table, dims.CELL, {dims.CELL, _OBSERVED})
+    columns = _columns(table, dims.CELL, {dims.CELL, OBSERVED})
     ids = labels.tolist() if labels.dtype.kind in "iu" else list(range(len(labels)))
     if labels.dtype.kind not in "iu":
         columns[dims.CELL] = (labels, "label of the cell")
@@ -148,8 +148,8 @@ def _add_units(file: Any, recording: xr.DataTree) -> None:
         for name, (values, text) in columns.items()
     ]
     ragged = {"spike_times": trains}
-    if _OBSERVED in table.variables:
-        ragged[_OBSERVED] = [rows[~np.isnan(rows[:, 0])] for rows in table[_OBSERVED].values]
+    if OBSERVED in table.variables:
+        ragged[OBSERVED] = [rows[~np.isnan(rows[:, 0])] for rows in table[OBSERVED].values]
     for name, rows in ragged.items():
         if rows is not None:
             data = common.VectorData(name=name, description=f"{name} of each cell, s", data=np.concatenate(rows))

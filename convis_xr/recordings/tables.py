@@ -44,12 +44,20 @@ def open_table(path: Path, time: str | None, cell: str | None, time_unit: str | 
             wanted, cure = f"a column of {path.name}", f"{argument}= one of {', '.join(columns)}"
             raise ContractError(explain(argument, wanted=wanted, got=repr(name), cure=cure))
     values = frame[time].to_numpy()
+    if not len(values):
+        values = values.astype(np.float64)  # pandas knows no type of no rows
     if values.dtype.kind not in "iuf":
-        got = f"{values.dtype}, as {values[0]!r}" if len(values) else "no rows"
+        got = f"{values.dtype}, as {values[0]!r}"
         raise ContractError(explain(f"column {time!r}", wanted="numbers", got=got, cure="the times as numbers"))
+    nameless = np.flatnonzero(frame[cell].isna())
+    if len(nameless):
+        got, cure = f"none in row {nameless[0]} ({len(nameless)} such rows)", "drop these rows"
+        raise ContractError(explain(f"column {cell!r}", wanted="a label for each spike", got=got, cure=cure))
     seconds = in_seconds(values, _unit(time, time_unit), f"column {time!r}")
     beside = {str(name): _plain(frame[name]) for name in frame.columns if name not in (time, cell)}
-    columns_along = {name: (dims.EVENT, column) for name, column in beside.items()}
+    # one that is called as what a table of spikes has itself
+    own = (dims.TIME, dims.CELL, dims.EVENT)
+    columns_along = {f"{name}_" if name in own else name: (dims.EVENT, column) for name, column in beside.items()}
     labels = _plain(frame[cell])
     coords = {dims.CELL: (dims.EVENT, labels)} | columns_along
     order = np.argsort(seconds, kind="stable")

@@ -155,3 +155,14 @@ def test_standing_is_kept_bit_by_bit() -> None:
     other.set("3 ms")
     second.load_state_dict(first.state_dict())
     assert step(one, first) == step(other, second)
+
+
+@pytest.mark.parametrize(("bounds", "value"), [((0.0, 1.0), 5.0), ((0.0, None), -5.0), ((None, 1.0), 2.0)])
+def test_a_value_that_was_put_outside_its_bounds(bounds: tuple[float | None, float | None], value: float) -> None:
+    """As by ``fill_``, which asks no one."""
+    gain = cx.Parameter(0.5, bounds=bounds)
+    with torch.no_grad():
+        gain.fill_(value)
+    with pytest.raises(cx.ParameterError, match=f"gain: wanted values from .* to begin with, got {value:g}"):
+        Coordinates({"gain": gain}, bounds=True)
+    Coordinates({"gain": gain}, bounds=False)

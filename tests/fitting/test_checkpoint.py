@@ -109,3 +109,58 @@ def test_wrong_paths(path: Any, told: str) -> None:
     film, response = _data()
     with pytest.raises(cx.ContractError, match=told):
         cx.fit(Cell(), film, response, checkpoint=path)
+
+
+ALIKE = {
+    "response": lambda film, response: {"response": response * 2},
+    "stimulus": lambda film, response: {"stimulus": film * 2},
+    "loss": lambda film, response: {"loss": squared_error},
+    "regularizers": lambda film, response: {"regularizers": [cx.fitting.L2("weights", 0.2)]},
+    "scheduler": lambda film, response: {"scheduler": partial(torch.optim.lr_scheduler.ExponentialLR, gamma=0.5)},
+}
+
+
+def squared_error(prediction: Tensor, response: Tensor) -> Tensor:
+    """Called as another one is."""
+    return (prediction - response).abs()
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_what_only_looks_alike_is_another_fit(name: str, tmp_path: Path) -> None:
+    film, response = _data()
+    path = tmp_path / "fit.pt"
+    given = {"stimulus": film, "response": response, "regularizers": [cx.fitting.L2("weights", 0.1)]}
+    cx.fit(Cell(), **given, epochs=2, checkpoint=path)
+    other = ALIKE[name](film.copy(), response.copy())
+    other = {key: value.assign_attrs(given[key].attrs) if key in ("stimulus", "response") else value
+             for key, value in other.items()}  # fmt: skip
+    with pytest.raises(cx.ResumeError, match=r"loss at the checkpoint|penalty at the checkpoint|fit\.scheduler"):
+        cx.fit(Cell(), **given | other, epochs=3, checkpoint=path, resume=True)
+    assert cx.fit(Cell(), **given, epochs=3, checkpoint=path, resume=True).sizes["epoch"] == 4
+
+
+def test_a_path_that_cannot_be_written_is_told_before_the_first_epoch(tmp_path: Path) -> None:
+    film, response = _data()
+    (tmp_path / "fit.pt.partial").mkdir()
+    model = Cell()
+    with pytest.raises(IsADirectoryError, match=r"fit\.pt\.partial"):
+        cx.fit(model, film, response, checkpoint=tmp_path / "fit.pt")
+    assert (model.weights == 0.1).all()
+
+
+def test_interrupted_in_the_first_epoch(tmp_path: Path) -> None:
+    film, response = _data()
+    path, calls = tmp_path / "fit.pt", []
+
+    def mean_square(prediction: Tensor, response: Tensor) -> Tensor:
+        calls.append(1)
+        if len(calls) == 6:  # four blocks are looked at before the first step
+            raise KeyboardInterrupt
+        return (prediction - response) ** 2
+
+    options: dict[str, Any] = {"loss": mean_square, "epochs": 2, "chunk": 40, "checkpoint": path}
+    with pytest.raises(KeyboardInterrupt):
+        cx.fit(Cell(), film, response, **options)
+    found = cx.fit(Cell(), film, response, resume=True, **options)
+    expected = cx.fit(Cell(), film, response, **options | {"checkpoint": None})
+    xr.testing.assert_equal(found.drop_vars("seconds"), expected.drop_vars("seconds"))

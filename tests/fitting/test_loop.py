@@ -88,6 +88,7 @@ def test_the_loss_is_that_of_an_evaluation(tmp_path: Any) -> None:
     assert fitted.loss.min() == pytest.approx(by_hand, rel=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:no epoch made")
 def test_the_best_parameters_come_back() -> None:
     """Steps that are too long lead away: what validation liked best is kept, and the fit ends early."""
     film = _film()
@@ -144,6 +145,7 @@ def test_a_second_call_goes_on_with_the_optimizer() -> None:
     assert one.low.tau.item() == pytest.approx(two.low.tau.item(), rel=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:no epoch made")
 def test_only_what_is_named_is_fitted() -> None:
     film = _film()
     model = Cell()
@@ -294,3 +296,66 @@ def test_blocks_fit_into_memory() -> None:
     assert all_at_once.sizes["step"] == 1
     with pytest.raises(cx.ContractError, match="memory: wanted room for one step"):
         cx.fit(Cell(), film, _truth(film), memory=10)
+
+
+def test_a_fit_that_never_improved_says_so() -> None:
+    film = _film()
+    still = partial(torch.optim.SGD, lr=0.0)
+    with pytest.warns(UserWarning, match=r"no epoch made the loss of training less than it was at the start \("):
+        fitted = cx.fit(Cell(), film, _truth(film), optimizer=still)
+    assert fitted.attrs["best_epoch"] == 0
+    with pytest.warns(UserWarning, match="no epoch made the loss of validation less"):
+        cx.fit(Cell(), film, _truth(film), optimizer=still, validation=0.2)
+
+
+class Called(cx.Layer):
+    """Parameters called as what a fit tells."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in ("loss", "epoch", "samples", "split"):
+            setattr(self, name, torch.nn.Parameter(torch.tensor(0.5)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.loss + self.epoch + self.samples + self.split
+
+
+def test_parameters_called_as_what_a_fit_tells() -> None:
+    film = _film()
+    model = Called()
+    fitted = cx.fit(model, film, film, epochs=2)
+    assert fitted.loss[-1] < fitted.loss[0] == pytest.approx(cx.fitting.evaluate(Called(), film, film).loss.item())
+    for name in ("loss", "epoch", "samples", "split"):
+        assert fitted[f"p.{name}"][-1] == getattr(model, name).item()
+    assert fitted.epoch.values.tolist() == [0, 1, 2]
+    assert fitted.samples.dtype.kind == "i"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seed": None}, "seed: wanted a whole number from 0 on, got None"),
+        ({"seed": -1}, "seed: wanted a whole number from 0 on, got -1"),
+        ({"epochs": 1.0}, r"epochs: wanted a whole number from 1 on, got 1\.0"),
+        ({"regularizers": [0.1]}, r"regularizers: wanted a list of functions of the model, got \[0\.1\]"),
+        ({"regularizers": "l2"}, "regularizers: wanted a list of functions of the model, got 'l2'"),
+        ({"regularizers": lambda model: 0.0}, "regularizers: wanted a list of functions of the model"),
+        ({"loss": lambda p, r: 0.1}, r"loss <lambda>: wanted a torch\.Tensor, got float"),
+    ],
+)
+def test_arguments_that_are_none(options: dict[str, Any], message: str) -> None:
+    film = _film(20)
+    with pytest.raises(cx.ContractError, match=message):
+        cx.fit(Cell(), film, _truth(film), **options)
+
+
+def test_numbers_of_numpy_are_numbers() -> None:
+    film = _film(20)
+    fitted = cx.fit(Cell(), film, _truth(film), epochs=np.int64(2), patience=np.int32(2))
+    assert fitted.sizes["epoch"] == 3
+
+
+def test_other_pixels_are_refused_with_what_helps() -> None:
+    film = _film(20)
+    with pytest.raises(cx.ContractError, match=r"response: .*Cure: the same pixels of both"):
+        cx.fit(cx.filters.LowPass("20 ms"), film, film.isel(x=[0]))

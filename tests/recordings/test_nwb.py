@@ -11,6 +11,7 @@ import numpy as np
 import pynwb
 import pytest
 import xarray as xr
+from hdmf.common import VectorData, VectorIndex
 from pynwb.image import ImageSeries
 
 import convis_xr as cx
@@ -231,3 +232,48 @@ def test_stimuli_on_one_grid_share_the_node(tmp_path):
     recording = cx.open_recording(write(file, tmp_path / "two.nwb"))
     assert set(recording["stimulus"].data_vars) == {"left", "right"}
     xr.testing.assert_equal(recording["stimulus/left"], stimulus_of(recording, "left"))
+
+
+def test_columns_that_are_called_as_something_else(tmp_path):
+    file = nwb_file()
+    for name in ("time", "event", "outside", "repeat"):
+        file.add_unit_column(name, "of the unit")
+    file.add_unit(spike_times=[0.3], time=3.0, event="e", outside=1, repeat=2)
+    file.add_trial_column("start", "frame")
+    file.add_trial(start_time=1.0, stop_time=2.0, start=90.0)
+    file.add_stimulus(pynwb.TimeSeries(name="time", data=np.arange(5.0), unit="V", rate=10.0))
+    recording = cx.open_recording(write(file, tmp_path / "odd.nwb"))
+    assert recording["trials/start"].values.tolist() == [1.0]
+    assert recording["trials"].attrs["left_out"] == {"start": "is called as start_time is here"}
+    film = stimulus_of(recording, "time_")
+    assert film.values.tolist() == [0, 1, 2, 3, 4]
+    response = cx.recordings.bin_spikes(recording["spikes"], film, cells=recording["cells"])
+    assert response["time"].dims == ("time",)
+    assert response["time_"].values.tolist() == [3.0]
+    assert response["outside"].values.tolist() == [0]
+    assert cx.recordings.cut(recording["spikes"], recording["trials"], dt="0.5 s").shape == (1, 2, 1)
+
+
+@pytest.mark.parametrize("column", [True, False])
+def test_units_of_one_label_stay_two_cells(tmp_path, column):
+    file = nwb_file()
+    if column:
+        file.add_unit_column("cell", "label")
+    for number, train in ((7, [0.1, 0.2]), (8 if column else 7, [0.3])):
+        file.add_unit(id=number, spike_times=train, **({"cell": "a"} if column else {}))
+    recording = cx.open_recording(write(file, tmp_path / "twice.nwb"))
+    cells = recording["cells"].to_dataset()
+    assert cells["cell"].values.tolist() == ([7, 8] if column else [0, 1])
+    assert not column or cells["cell_label"].values.tolist() == ["a", "a"]
+    assert np.bincount(np.searchsorted(cells["cell"].values, recording["spikes/cell"].values)).tolist() == [2, 1]
+
+
+def test_a_table_of_units_without_rows(tmp_path):
+    file, made = nwb_file(), []
+    for name, values in (("spike_times", np.empty(0)), ("obs_intervals", np.empty((0, 2)))):
+        data = VectorData(name=name, description=name, data=values)
+        made += [data, VectorIndex(name=f"{name}_index", data=np.empty(0, "u1"), target=data)]
+    names = ["spike_times", "obs_intervals"]
+    file.units = pynwb.misc.Units(name="units", description="none", colnames=names, columns=made, id=np.empty(0, "i8"))
+    recording = cx.open_recording(write(file, tmp_path / "none.nwb"))
+    assert recording["cells"].sizes["cell"] == recording["spikes"].sizes["event"] == 0

@@ -92,3 +92,27 @@ def test_times_keep_all_their_bits(tmp_path_factory, suffix, times):
     path = tmp_path_factory.mktemp("tables") / f"spikes{suffix}"
     cx.recordings.save(cx.recordings.spike_table({7: times}), path)
     np.testing.assert_array_equal(cx.open_recording(path)["spikes/time"].values, np.sort(times))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("labels", [["a", None], [1.0, None]])
+def test_a_spike_of_no_cell_is_refused(tmp_path, suffix, labels):
+    path = write(tmp_path, suffix, {"time_s": [0.1, 0.2], "cell": labels})
+    with pytest.raises(cx.ContractError, match=r"column 'cell': wanted a label for each spike, got none in row 1 \(1"):
+        cx.open_recording(path)
+
+
+def test_further_columns_that_are_called_as_ours(tmp_path):
+    path = write(
+        tmp_path, ".csv", {"t": [0.2, 0.1], "unit": ["a", "b"], "time": [1, 2], "cell": [3, 4], "event": [5, 6]}
+    )
+    spikes = cx.open_recording(path, spikes="t", cells="unit", time_unit="s")["spikes"].to_dataset()
+    assert spikes["time"].values.tolist() == [0.1, 0.2]
+    assert spikes["cell"].values.tolist() == ["b", "a"]
+    assert [spikes[name].values.tolist() for name in ("time_", "cell_", "event_")] == [[2, 1], [4, 3], [6, 5]]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_no_spikes_are_a_table_too(tmp_path, suffix):
+    recording = cx.open_recording(write(tmp_path, suffix, {"time_s": [], "cell": []}))
+    assert recording["spikes"].sizes["event"] == recording["cells"].sizes["cell"] == 0
