@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -12,11 +12,13 @@ from torch import Tensor
 from convis_xr import dims
 from convis_xr.context import RunContext
 from convis_xr.engine.source import read_blocks
+from convis_xr.engine.stream import ahead
 from convis_xr.engine.transfer import Local
 from convis_xr.fitting.losses import Loss
 from convis_xr.fitting.matching import Match
 
 State = Mapping[str, Tensor]
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Block:
 
 
 class Reader:
-    """Reads blocks of time; each block of the source once where they are asked for in order.
+    """Reads blocks of time; each block of the source once where they are asked for in order; a thread reads ahead.
 
     Parameters
     ----------
@@ -69,19 +71,27 @@ class Reader:
         axis = stimulus.get_axis_num(dims.TIME)
         if first >= stop:
             return
-        for block in read_blocks(stimulus, self.chunk, first=first, nan="raise"):
+        for block in self._coming(read_blocks(stimulus, self.chunk, first=first, nan="raise"), stop - first):
             known = self._known(block.first, block.stop(axis)) if self.match.forced else None
             yield Block(block.first, block.stop(axis), self._transfer.show(block), known)
 
     def recorded(self, first: int, stop: int) -> Iterator[Block]:
         """Stimulus and response, from step ``first`` of the stimulus up to ``stop``."""
         begins = self.match.part.start
+        stimulus = self.match.request.stimulus.isel({dims.TIME: slice(0, stop)})
         response = self.match.response.isel({dims.TIME: slice(0, stop - begins)})
+        axis = stimulus.get_axis_num(dims.TIME)
         if first >= stop:
             return
+        shown = read_blocks(stimulus, self.chunk, first=first, nan="raise")
         values = read_blocks(response, self.chunk, first=first - begins, nan="propagate")
-        for block, recorded in zip(self.shown(first, stop), values, strict=True):
-            yield replace(block, y=self.match.recorded(recorded.values))
+        for block, recorded in self._coming(zip(shown, values, strict=True), stop - first):
+            x = self._transfer.show(block)
+            yield Block(block.first, block.stop(axis), x, self.match.recorded(recorded.values))
+
+    def _coming(self, blocks: Iterator[Read], steps: int) -> Iterator[Read]:
+        """The blocks of so many steps; for a single one no thread is begun."""
+        return ahead(blocks) if steps > self.chunk else blocks
 
     def _known(self, first: int, stop: int) -> Tensor:
         """What was recorded in steps that are only shown; nothing before the recording."""

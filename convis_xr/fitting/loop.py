@@ -8,6 +8,7 @@ import operator
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,8 @@ def fit(
     parameters : str or sequence of str, optional
         Paths of what is fitted; by default all parameters that ask for gradients.
     chunk : int or quantity, optional
-        Length of a block: there is a step of the optimizer after each. By default all that fits into ``memory``.
+        Length of a block: there is a step of the optimizer after each. By default 16 MiB
+        of frames, as they are computed with, or fewer to fit into ``memory``.
     skip : int or quantity
         At the start of the response: shown, but left out of the loss.
     burn_in : int or quantity, optional
@@ -207,6 +209,8 @@ class _Course:
         if schedule.stop < stop:
             self._spans.append((schedule.stop, stop))
         self._bar = FitProgress(0, 0, 1, wanted=False)
+        #: of the best epoch; none where that was before a fit that is gone on with
+        self._best: list[Tally] = []
 
     def shown(self, wanted: bool) -> FitProgress:
         """The progress bar, to be entered."""
@@ -222,11 +226,12 @@ class _Course:
         last = self._begun() if not history.loss else self._resumed()
         while history.epochs < self._epochs and not has_stopped(history, self._patience):
             began = time.perf_counter()
-            for work in self._schedule.epoch(history.epochs + 1, last):
-                loss = self._descent.step(work)
-                history.step_loss.append(loss)
-                self._bar.tell(loss, history)
-                self._bar.step(min(self._schedule.reader.chunk, self._schedule.stop - self._schedule.first))
+            with closing(self._schedule.epoch(history.epochs + 1, last)) as works:
+                for work in works:
+                    loss = self._descent.step(work)
+                    history.step_loss.append(loss)
+                    self._bar.tell(loss, history)
+                    self._bar.step(min(self._schedule.reader.chunk, self._schedule.stop - self._schedule.first))
             last = self._note(began)
             self._end_epoch()
         self._standing.coordinates.restore(self._standing.best)
@@ -243,7 +248,8 @@ class _Course:
         """What was seen, and the scores of the best parameters."""
         found = self._schedule.reader.match
         names = ("training", "validation")
-        scores = {name: scores_of(found, tally) for name, tally in zip(names, self._tally(), strict=False)}
+        tallies_of_best = self._best or self._tally()
+        scores = {name: scores_of(found, tally) for name, tally in zip(names, tallies_of_best, strict=False)}
         units = loss_units(self._schedule.predictor.loss, found)
         facts = self._facts | {"fit": self._facts["fit"] | {"burn_in": self._schedule.burn_in}}
         return dataset_of(self._standing.history, self._standing.coordinates.parameters, scores, units, attrs_of(facts))
@@ -287,7 +293,7 @@ class _Course:
         history.note(values[0], self._descent.penalty(), values[1] if len(values) > 1 else None, seconds, rate)
         history.note_values(standing.coordinates.snapshot()[0])
         if history.best == history.epochs:
-            standing.best = standing.coordinates.snapshot()
+            standing.best, self._best = standing.coordinates.snapshot(), made
         return made[0]
 
     def _end_epoch(self) -> None:

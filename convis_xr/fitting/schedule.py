@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,7 +84,7 @@ class Schedule:
     horizon: float
     seed: int
 
-    def epoch(self, number: int, last: Tally) -> Iterator[Work]:
+    def epoch(self, number: int, last: Tally) -> Generator[Work]:
         """What is descended on, step by step.
 
         Parameters
@@ -103,7 +103,7 @@ class Schedule:
         else:
             yield from self._one_by_one(random)
 
-    def _one_by_one(self, random: np.random.Generator) -> Iterator[Work]:
+    def _one_by_one(self, random: np.random.Generator) -> Generator[Work]:
         for window in self._windows():
             drawn = self._drawn(random)
             window.block = window.block if drawn is None else window.block.of_repeats(drawn)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from functools import partial
 from typing import Any
 
@@ -359,3 +360,38 @@ def test_other_pixels_are_refused_with_what_helps() -> None:
     film = _film(20)
     with pytest.raises(cx.ContractError, match=r"response: .*Cure: the same pixels of both"):
         cx.fit(cx.filters.LowPass("20 ms"), film, film.isel(x=[0]))
+
+
+def test_a_block_is_no_longer_than_pays() -> None:
+    """Whatever memory there is: 16 MiB of frames in single precision, a number that no machine changes."""
+    steps, side = 300, 128
+    film = cx.as_stimulus(np.zeros((steps, side, side), "u1"), dt="1 ms", pixel_size="0.1 deg", units="1")
+    model = cx.filters.RF(1, (1, side, side))
+    fitted = cx.fit(model, film, film[:, 0, 0].drop_vars(["y", "x"]), memory="8 GiB")
+    assert fitted.sizes["step"] == math.ceil(steps / (2**24 // (4 * side * side)))
+
+
+def test_blocks_of_the_source_count_as_memory() -> None:
+    film = _film(2000)
+    with pytest.raises(cx.ContractError, match="memory: wanted room for one step"):
+        cx.fit(Cell(), film.chunk(time=2000), _truth(film), memory="100 KiB")
+
+
+def test_the_scores_are_those_of_the_best_parameters() -> None:
+    """They are kept from its epoch, not computed once more: the same to the last bit."""
+    film, model = _film(), Cell()
+    leaps = partial(torch.optim.lr_scheduler.LambdaLR, lr_lambda=lambda epoch: 1.0 if epoch < 3 else 1e4)
+    fitted = cx.fit(model, film, _truth(film), optimizer="Adam", scheduler=leaps, epochs=6, chunk=20)
+    assert 0 < fitted.attrs["best_epoch"] < 6
+    again = cx.fitting.evaluate(model, film, _truth(film), chunk=20)
+    for name in ("correlation", "explained_variance"):
+        np.testing.assert_array_equal(fitted[name][0], again[name])
+
+
+def test_no_thread_reads_on_after_an_error() -> None:
+    film, model = _film(), Cell()
+    truth = _truth(film)
+    with pytest.raises(cx.ConvisError) as held:
+        cx.fit(model, film, truth, optimizer=partial(torch.optim.SGD, lr=1e30), chunk=20)
+    assert held.tb is not None
+    assert not [one for one in threading.enumerate() if one.name.startswith("convis_xr reader")]
