@@ -69,3 +69,17 @@ def test_own_model(run_example: Any, tmp_path: Path) -> None:
     for path, value in found["truth"].items():
         assert float(found["again"].p[path]) == pytest.approx(value, rel=1e-3)
     assert (tmp_path / "own_model.json").read_text().count("units") >= 3
+
+
+def test_recording_to_model(run_example: Any) -> None:
+    """Known cells are found again, and models score as far as the truth lets them."""
+    found = run_example("recording_to_model")
+    feve, cascade, truth = found["feve"], found["fitted"]["subunits"][1], found["two"]
+    assert feve.sel(cell="subunits", model="LN") < 0.6
+    assert (feve.sel(model="LN-LN") > 0.85).all()
+    assert (feve < 1.1).all()
+    for name in ("subunit", "pool"):
+        own, known = (getattr(one, name).weight.detach().ravel() for one in (cascade, truth))
+        assert np.corrcoef(own, known)[0, 1] > 0.95
+    linear = found["fitted"]["linear"][0].conv.weight.detach().ravel()
+    assert np.corrcoef(linear, found["one"].conv.weight.detach().ravel())[0, 1] > 0.94
