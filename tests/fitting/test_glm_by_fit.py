@@ -44,7 +44,7 @@ def distances(model: cx.models.GLM, found: xr.Dataset) -> np.ndarray:
 
 @pytest.mark.parametrize("options", [{}, {"chunk": 400, "batch": "all"}])
 def test_lbfgs_comes_to_the_maximum_of_newtons_method(options: dict[str, Any]) -> None:
-    """With repeats, in one block or streamed; where a loss is flat, a thousandth of a standard error is all it tells."""
+    """With repeats, in one block or streamed; where a loss is flat, a thousandth of an error is all it tells."""
     film = noise(1000)
     counts = spikes(film, repeats=2)
     found = fit_glm(model_of(), film, counts)
