@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 import xarray as xr
-from scipy.signal import lfilter
 
 from convis_xr import dims
 from convis_xr.context import InputInfo
@@ -17,6 +16,7 @@ from convis_xr.contract import check_stimulus
 from convis_xr.engine.source import read_blocks
 from convis_xr.errors import ContractError, explain
 from convis_xr.filters.geometry import check_step
+from convis_xr.kernels.glm import filtered_counts
 from convis_xr.models import GLM
 from convis_xr.pairing import check_response, stretch
 from convis_xr.units import parse_unit
@@ -97,17 +97,27 @@ class Design:
         """Number of columns."""
         return self.stimulus_columns.stop + self.cells * sum(len(basis) for basis in self._bases.values())
 
+    def counts(self) -> Iterator[Floats]:
+        """Counts (row, cell) of all rows, without a look at the stimulus."""
+        used = self._counts.isel({dims.TIME: slice(self.left_out, None)})
+        for recorded in read_blocks(used, self._chunk, nan="raise"):
+            yield recorded.values.reshape(-1, self.cells)
+
+    @property
+    def _chunk(self) -> int:
+        """Steps in a block."""
+        return max(32, BLOCK_BYTES // (8 * self.width * self.repeats))
+
     def blocks(self) -> Iterator[tuple[Floats, Floats]]:
         """Design (row, column) and counts (row, cell), in one pass over the data."""
-        chunk = max(32, BLOCK_BYTES // (8 * self.width * self.repeats))
         before = self.shape[1] - 1
         lead = self._shown.isel({dims.TIME: slice(max(0, self._start - before), self._start)})
         frames = self._frames(lead.values)
         frames = np.concatenate([np.zeros((before - len(frames), *frames.shape[1:])), frames])
         past = np.zeros((self.repeats, self._lags, self.cells))
         stop = self._start + self._counts.sizes[dims.TIME]
-        shown = read_blocks(self._shown.isel({dims.TIME: slice(0, stop)}), chunk, first=self._start, nan="raise")
-        for block, recorded in zip(shown, read_blocks(self._counts, chunk, nan="raise"), strict=True):
+        shown = read_blocks(self._shown.isel({dims.TIME: slice(0, stop)}), self._chunk, first=self._start, nan="raise")
+        for block, recorded in zip(shown, read_blocks(self._counts, self._chunk, nan="raise"), strict=True):
             frames = np.concatenate([frames, self._frames(block.values)])
             known = np.concatenate([past, recorded.values], 1)
             skip = max(0, self.left_out - recorded.first)
@@ -120,9 +130,9 @@ class Design:
         shown = windows.transpose(0, 1, 4, 2, 3).reshape(len(windows), -1)
         parts = [np.ones((self.repeats, len(shown), 1)), np.broadcast_to(shown, (self.repeats, *shown.shape))]
         for basis in self._bases.values():
-            # a step sees the counts of the steps before it alone
-            filtered = [lfilter([0.0, *component], 1.0, known, axis=1)[:, self._lags :] for component in basis]
-            parts.append(np.stack(filtered, 3).reshape(self.repeats, len(shown), -1))
+            before, counts = known[:, self._lags - basis.shape[1] : self._lags], known[:, self._lags :]
+            filtered = filtered_counts(*map(torch.from_numpy, (counts, before, basis)))
+            parts.append(filtered.flatten(2).numpy())
         return np.concatenate(parts, 2).reshape(-1, self.width)
 
     def _frames(self, block: Any) -> Floats:

@@ -182,7 +182,8 @@ def fit(
         if resume and path is not None and path.exists():
             standing.load(path, facts)
             schedule = replace(schedule, burn_in=standing.burn_in)
-        descent = Descent(model, moved, coordinates, tuple(regularizers), clip)
+        charged = tuple(_told(term, found) for term in regularizers)
+        descent = Descent(model, moved, coordinates, charged, clip)
         course = _Course(schedule, descent, standing, epochs, patience, path, facts)
         with compiling_told(progress), course.shown(progress):
             course.run()
@@ -306,6 +307,16 @@ class _Course:
 
     def _tally(self) -> list[Tally]:
         return tallies(self._schedule.predictor, self._schedule.reader, self._spans)
+
+
+def _told(term: Regularizer, found: Match) -> Regularizer:
+    """A regularizer that knows the sampling of the stimulus, also of a model that was never shown anything."""
+
+    def charge(model: Any) -> Any:
+        with found.request.context(0, {}).active():
+            return term(model)
+
+    return charge
 
 
 def _schedule(

@@ -16,8 +16,7 @@ from convis_xr.errors import ContractError, ParameterError, explain
 from convis_xr.filters import RF
 from convis_xr.filters.geometry import check_step, step_of
 from convis_xr.footprint import Footprint
-from convis_xr.kernels.convolution import causal_convolution
-from convis_xr.kernels.glm import glm
+from convis_xr.kernels.glm import filtered_counts, glm
 from convis_xr.parameters import Parameter, State
 from convis_xr.random_layer import RandomLayer
 from convis_xr.sampling import Sampling, dequantified
@@ -111,7 +110,7 @@ class GLM(RandomLayer):
         )
         doc = "spikes of others (cell, source, component)"
         self.coupling = None if others is None else Parameter(torch.zeros(cells, cells, len(others)), doc=doc)
-        self.past = State(doc="counts of the last steps (batch, cell, lag, 1, 1)", primed=False)
+        self.past = State(doc="counts of the last steps (batch, lag, cell)", primed=False)
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -151,8 +150,7 @@ class GLM(RandomLayer):
                 torch.diag_embed(own.T).permute(1, 2, 0), (0, self.lags - own.shape[1])
             )
         if self.coupling is not None:
-            others = self.coupling @ self.coupling_basis.to(self.coupling.dtype)
-            others = others * (1 - torch.eye(cells, dtype=others.dtype, device=others.device))[:, :, None]
+            others = _of_others(self.coupling) @ self.coupling_basis.to(self.coupling.dtype)
             made = made + torch.nn.functional.pad(others, (0, self.lags - others.shape[2]))
         return made
 
@@ -172,38 +170,43 @@ class GLM(RandomLayer):
         """Spikes and rate of (batch, channel, time, y, x), or the rate given counts (batch, 1, time, 1, cell)."""
         for step in self.basis_steps:
             check_step(step, self.info.sampling, "basis")
-        drive = self.stimulus(x)
+        drive = self.stimulus(x)[..., 0, 0].transpose(1, 2)
         if counts is not None:
             self._check_counts(x, counts)
-            self.count(x)
-            return {"rate": _over_cells(self._rate(drive, counts.to(drive.dtype).transpose(1, 4)))}
-        drawn = self._draw(drive, x)
-        wanted = self.wanted_outputs
-        made = {"response": _over_cells(drawn)} if "response" in wanted else {}
-        rate = self._rate(drive, drawn.to(drive.dtype))
-        return {**made, "rate": _over_cells(rate)} if "rate" in wanted else made
+            events = counts[:, 0, :, 0].to(drive.dtype)
+            made = {"rate": self._rate(drive, events, self._known(events))}
+        else:
+            before, wanted = self._known(drive), self.wanted_outputs
+            drawn = self._draw(drive, before)
+            events = drawn.to(drive.dtype)
+            made = {"response": drawn} if "response" in wanted else {}
+            if "rate" in wanted:
+                made["rate"] = self._rate(drive, events, before)
+        self.past = _last(torch.cat([self._known(events), events], 1), self.lags).clone()
+        self.count(x)
+        return {name: values[:, None, :, None] for name, values in made.items()}
 
-    def _rate(self, drive: Tensor, events: Tensor) -> Tensor:
-        """Rate (batch, cell, time, 1, 1) given the counts; they become the past."""
-        weights = self.spike_weights().to(drive.dtype)
-        # a spike counts from the next step on: nothing at lag 0
-        causal = torch.nn.functional.pad(weights, (1, 0))[..., None, None]
-        added, self.past = causal_convolution(events.contiguous(), self._known(events), causal, method="direct")
-        return (drive + added).exp()
+    def _rate(self, drive: Tensor, events: Tensor, before: Tensor) -> Tensor:
+        """Rate (batch, time, cell) given the counts of these steps, and of those before."""
+        log_rate = drive
+        if self.history is not None:
+            own = filtered_counts(events, _last(before, self.history_basis.shape[1]), self.history_basis)
+            log_rate = log_rate + (own * self.history.to(own.dtype)).sum(3)
+        if self.coupling is not None:
+            others = filtered_counts(events, _last(before, self.coupling_basis.shape[1]), self.coupling_basis)
+            log_rate = log_rate + others.flatten(2) @ _of_others(self.coupling).flatten(1).T.to(others.dtype)
+        return log_rate.exp()
 
-    def _draw(self, drive: Tensor, x: Tensor) -> Tensor:
-        """Counts (batch, cell, time, 1, 1)."""
-        current, before = drive[..., 0, 0].transpose(1, 2), self._known(drive)[..., 0, 0].transpose(1, 2)
+    def _draw(self, drive: Tensor, before: Tensor) -> Tensor:
+        """Counts (batch, time, cell)."""
         facts: dict[str, Any] = {"dt": self.dt, "key": self.key, "step": self.next_step, "repeat": self.repeat}
         with told():
-            drawn, _ = glm(current, before, self.spike_weights().to(drive.dtype), **facts)
-        self.count(x)
-        return drawn.transpose(1, 2)[..., None, None]
+            drawn, _ = glm(drive, before, self.spike_weights().to(drive.dtype), **facts)
+        return drawn
 
     def _known(self, like: Tensor) -> Tensor:
-        """Counts of the steps before (batch, cell, lag, 1, 1); none before the first."""
-        batch, cells = like.shape[:2]
-        return like.new_zeros(batch, cells, self.lags, 1, 1) if self.past is None else self.past
+        """Counts of the steps before (batch, lag, cell); none before the first."""
+        return like.new_zeros(len(like), self.lags, like.shape[2]) if self.past is None else self.past
 
     def _check_counts(self, x: Tensor, counts: Tensor) -> None:
         cells = self.stimulus.weight.shape[0]
@@ -229,6 +232,11 @@ class GLM(RandomLayer):
         return torch.from_numpy(np.array(plain.transpose(dims.COMPONENT, dims.TIME).values, np.float64))
 
 
-def _over_cells(x: Tensor) -> Tensor:
-    """(batch, cell, time, 1, 1) as (batch, 1, time, 1, cell)."""
-    return x.transpose(1, 4)
+def _last(counts: Tensor, steps: int) -> Tensor:
+    """The last steps of (batch, time, cell)."""
+    return counts[:, counts.shape[1] - steps :]
+
+
+def _of_others(weights: Tensor) -> Tensor:
+    """Weights (cell, source, component) where a cell is none of the others."""
+    return weights * (1 - torch.eye(len(weights), dtype=weights.dtype, device=weights.device))[:, :, None]

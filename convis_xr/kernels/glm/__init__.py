@@ -14,7 +14,7 @@ from ..poisson.streams import FINE, Source
 from ..refused import Refused
 from . import reference, steps
 
-__all__ = ["glm"]
+__all__ = ["filtered_counts", "glm"]
 
 
 def glm(
@@ -84,6 +84,46 @@ def glm(
     counts: Tensor = _module(route).glm(drive, past, weight, index, dt, Source(key, int(step), int(repeat)))
     known = torch.cat([past, counts.to(past.dtype)], 1)
     return counts, known[:, known.shape[1] - past.shape[1] :].clone()
+
+
+def filtered_counts(counts: Tensor, past: Tensor, basis: Tensor) -> Tensor:
+    """Sum the counts before each step, weighed by each component of a basis.
+
+    What a weighted sum of the basis makes of counts is the same sum of these: a product of matrices in the place of a
+    filter for every pair of cells.
+
+    Parameters
+    ----------
+    counts : Tensor (batch, time, cell), floating point
+    past : Tensor (batch, lag, cell), as counts
+        Counts of the steps before, the last one last.
+    basis : Tensor (component, lag)
+        Lag 0 weighs the step before.
+
+    Returns
+    -------
+    Tensor (batch, time, cell, component), as counts
+        Without gradients. Any cut in time gives the same bits.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+
+    Examples
+    --------
+    >>> counts = torch.tensor([[[1.0], [0.0], [0.0]]])
+    >>> filtered_counts(counts, torch.zeros(1, 2, 1), torch.tensor([[5.0, 3.0]])).flatten()
+    tensor([0., 5., 3.])
+    """
+    counts, past, basis = counts.detach(), past.detach(), basis.detach()
+    batch, _, cells = counts.shape
+    if past.shape != (batch, basis.shape[1], cells):
+        wanted = f"({batch}, {basis.shape[1]}, {cells})"
+        raise ValueError(f"filtered_counts: past: wanted {wanted}, got {tuple(past.shape)}")
+    route = choose("filtered_counts", counts, past, basis)
+    made: Tensor = _module(route).filtered_counts(counts, past, basis)
+    return made.to(counts.dtype)
 
 
 def _module(route: str) -> ModuleType:

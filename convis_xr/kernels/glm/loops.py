@@ -39,6 +39,28 @@ def glm(drive: Tensor, past: Tensor, weight: Tensor, cells: Tensor, dt: float, s
     return torch.from_numpy(counts)
 
 
+def filtered_counts(counts: Tensor, past: Tensor, basis: Tensor) -> Tensor:
+    """Compute what ``reference.filtered_counts`` defines."""
+    known = torch.cat([past, counts], 1).double().contiguous().numpy()
+    # (lag, component): what a count gives to a step lies in one piece
+    values = np.ascontiguousarray(basis.T.numpy(), dtype=np.float64)
+    made = np.zeros((*counts.shape, len(basis)))
+    parallel(lambda batch: _filter(known[batch], values, made[batch]), range(len(made)))
+    return torch.from_numpy(made)
+
+
+@compiled
+def _filter(known, values, made):  # type: ignore[no-untyped-def]
+    """Give each count to the steps after it, the oldest first."""
+    lags, steps = len(values), len(made)
+    for k in range(len(known)):
+        for cell in range(known.shape[1]):
+            if known[k, cell] != 0:
+                for lag in range(max(0, lags - 1 - k), min(lags, steps + lags - 1 - k)):
+                    for component in range(values.shape[1]):
+                        made[k + lag + 1 - lags, cell, component] += values[lag, component] * known[k, cell]
+
+
 @compiled
 def _run(drive, past, weight, cells, counts, dt, first, repeat, k0, k1):  # type: ignore[no-untyped-def]
     """Draw the steps of one batch entry; return step and cell where a count overflows, or -1."""

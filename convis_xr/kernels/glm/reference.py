@@ -1,4 +1,4 @@
-"""The definition of spikes with a memory: plain loops over time, cells, sources and lags, float64."""
+"""The definition of spikes with a memory, and of counts seen through a basis: plain loops, float64."""
 
 from __future__ import annotations
 
@@ -61,6 +61,30 @@ def glm(drive: Tensor, past: Tensor, weight: Tensor, cells: Tensor, dt: float, s
                     raise runaway(batch, i, source.step + k)
                 known[batch, lags + k, i] = count
     return torch.from_numpy(known[:, lags:].astype(np.uint8)).to(drive.device)
+
+
+def filtered_counts(counts: Tensor, past: Tensor, basis: Tensor) -> Tensor:
+    """Sum counts over the steps before each, weighed by a basis.
+
+    Parameters
+    ----------
+    counts : Tensor (batch, time, cell)
+    past : Tensor (batch, lag, cell)
+        Counts of the steps before, the last one last.
+    basis : Tensor (component, lag)
+        Lag 0 is the step before.
+
+    Returns
+    -------
+    Tensor (batch, time, cell, component), float64
+    """
+    lags = past.shape[1]
+    known, values = torch.cat([past, counts], 1).double().cpu().numpy(), basis.double().cpu().numpy()
+    made = np.zeros((*counts.shape, len(values)))
+    for batch, k, cell, component in np.ndindex(made.shape):
+        for lag in range(lags, 0, -1):
+            made[batch, k, cell, component] += values[component, lag - 1] * known[batch, lags + k - lag, cell]
+    return torch.from_numpy(made).to(counts.device)
 
 
 def runaway(batch: int, cell: int, step: int) -> OverflowError:

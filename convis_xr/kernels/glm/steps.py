@@ -32,3 +32,12 @@ def glm(drive: Tensor, past: Tensor, weight: Tensor, cells: Tensor, dt: float, s
         counts[:, k] = drawn.to(torch.uint8)
         known = torch.cat([known, drawn[:, None].double()], 1)[:, 1:] if lags else known
     return counts
+
+
+def filtered_counts(counts: Tensor, past: Tensor, basis: Tensor) -> Tensor:
+    """Compute what ``reference.filtered_counts`` defines."""
+    batch, steps, cells = counts.shape
+    known = torch.cat([past, counts], 1).double().transpose(1, 2).reshape(batch * cells, 1, -1)
+    # the last count of all is seen by nothing yet
+    made = torch.nn.functional.conv1d(known[..., :-1], basis.double().flip(1)[:, None])
+    return made.reshape(batch, cells, len(basis), steps).permute(0, 3, 1, 2)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from convis_xr.kernels.dispatch import force
-from convis_xr.kernels.glm import glm
+from convis_xr.kernels.glm import filtered_counts, glm
 from convis_xr.kernels.poisson import poisson
 from convis_xr.kernels.refused import Refused
 
@@ -120,3 +120,39 @@ def test_what_does_not_fit_is_told() -> None:
         glm(drive, past, weight, dt=0.0, key=(0, 0))
     with pytest.raises(ValueError, match="cells: wanted 3 indices"):
         glm(drive, past, weight, dt=DT, key=(0, 0), cells=torch.arange(2))
+
+
+@given(
+    steps=st.integers(1, 30),
+    lags=st.integers(1, 12),
+    cells=st.integers(1, 3),
+    components=st.integers(1, 3),
+    route=st.sampled_from(["torch", "compiled"]),
+)
+def test_counts_through_a_basis_are_those_of_the_loops(
+    steps: int, lags: int, cells: int, components: int, route: str
+) -> None:
+    draws = torch.Generator().manual_seed(5)
+    known = torch.randint(0, 3, (2, lags + steps, cells), generator=draws).double()
+    basis = torch.randn(components, lags, generator=draws, dtype=torch.float64)
+    with force("reference"):
+        expected = filtered_counts(known[:, lags:], known[:, :lags], basis)
+    with force(route):  # type: ignore[arg-type]
+        made = filtered_counts(known[:, lags:], known[:, :lags], basis)
+    torch.testing.assert_close(made, expected, rtol=1e-12, atol=1e-12)
+
+
+@given(cut=st.integers(1, 59))
+def test_counts_through_a_basis_do_not_depend_on_a_cut(cut: int) -> None:
+    draws = torch.Generator().manual_seed(6)
+    known = torch.randint(0, 3, (1, 64, 2), generator=draws).double()
+    basis = torch.randn(3, 4, generator=draws, dtype=torch.float64)
+    whole = filtered_counts(known[:, 4:], known[:, :4], basis)
+    first = filtered_counts(known[:, 4 : 4 + cut], known[:, :4], basis)
+    rest = filtered_counts(known[:, 4 + cut :], known[:, cut : 4 + cut], basis)
+    assert torch.equal(torch.cat([first, rest], 1), whole)
+
+
+def test_a_past_of_another_length_than_the_basis_is_told() -> None:
+    with pytest.raises(ValueError, match=r"filtered_counts: past: wanted \(1, 4, 2\), got \(1, 3, 2\)"):
+        filtered_counts(torch.zeros(1, 5, 2), torch.zeros(1, 3, 2), torch.zeros(1, 4))
