@@ -362,6 +362,7 @@ def test_other_pixels_are_refused_with_what_helps() -> None:
         cx.fit(cx.filters.LowPass("20 ms"), film, film.isel(x=[0]))
 
 
+@pytest.mark.filterwarnings("ignore:no epoch made")  # nothing is shown, so nothing is learnt
 def test_a_block_is_no_longer_than_pays() -> None:
     """Whatever memory there is: 16 MiB of frames in single precision, a number that no machine changes."""
     steps, side = 300, 128
