@@ -6,6 +6,7 @@ Each is a callable that takes the model and gives a scalar: ``cx.fitting.L2("con
 from __future__ import annotations
 
 import math
+import numbers
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,7 @@ class Regularizer:
     strength: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (isinstance(self.strength, int | float) and math.isfinite(self.strength) and self.strength >= 0):
+        if not (isinstance(self.strength, numbers.Real) and math.isfinite(self.strength) and self.strength >= 0):
             got, cure = repr(self.strength), f"{type(self).__name__}({self.path!r}, 0.1)"
             raise ParameterError(explain("strength", wanted="a number of 0 or more", got=got, cure=cure))
 
@@ -53,7 +54,7 @@ class Regularizer:
             below = ", ".join(f"{self.path}.{name}" for name in parameter)
             wanted, cure = "one parameter", f"one of {below}"
             raise ParameterError(explain(self.path, wanted=wanted, got="several", cure=cure))
-        return self.strength * self.penalty(parameter, self._sampling(model))
+        return float(self.strength) * self.penalty(parameter, self._sampling(model))
 
     def penalty(self, parameter: Tensor, sampling: Sampling) -> Tensor:
         """Of a strength of 1."""
@@ -142,7 +143,7 @@ class SmoothTime(Regularizer):
     def penalty(self, parameter: Tensor, sampling: Sampling) -> Tensor:
         """Of a strength of 1."""
         kernel = _weight(self.path, parameter)
-        steps = magnitude(self.scale, "time", "scale") / sampling.need_dt(f"SmoothTime of {self.path}")
+        steps = _scale(self.scale, "time") / sampling.need_dt(f"SmoothTime of {self.path}")
         return steps**5 * kernel.diff(n=2, dim=-3).square().sum()
 
 
@@ -175,7 +176,7 @@ class SmoothSpace(Regularizer):
         """Of a strength of 1."""
         kernel = _weight(self.path, parameter)
         pitch = sampling.need_pixel(f"SmoothSpace of {self.path}")
-        y, x = (magnitude(self.scale, "angle", "scale") / step for step in pitch)
+        y, x = (_scale(self.scale, "angle") / step for step in pitch)
         along_y, along_x = kernel.diff(n=2, dim=-2) * y**2, kernel.diff(n=2, dim=-1) * x**2
         across = kernel.diff(dim=-2).diff(dim=-1) * (y * x)
         return y * x * (along_y.square().sum() + along_x.square().sum() + 2 * across.square().sum())
@@ -234,6 +235,9 @@ class DoG(Regularizer):
     def _gaussians(self, height: int, width: int, sampling: Sampling) -> Tensor:
         """Centre and surround (pixel, 2)."""
         pitch = sampling.need_pixel(f"DoG of {self.path}")
+        if isinstance(self.position, str) or len(self.position) != 2:
+            got, cure = repr(self.position), 'position=("0 deg", "0.1 deg")'
+            raise ParameterError(explain("position", wanted="a pair (y, x) of angles", got=got, cure=cure))
         middle = [magnitude(place, "angle", "position") for place in self.position]
         rows = -(torch.arange(height, dtype=torch.float64) - (height - 1) / 2) * pitch[0] - middle[0]
         columns = (torch.arange(width, dtype=torch.float64) - (width - 1) / 2) * pitch[1] - middle[1]
@@ -242,12 +246,25 @@ class DoG(Regularizer):
             magnitude(size, "angle", name) for size, name in ((self.center, "center"), (self.surround, "surround"))
         ]
         made = [torch.exp(-square / (2 * sigma**2)) for sigma in sizes]
-        both = torch.stack([one.flatten() / one.norm() for one in made], 1)
+        # far outside of the kernel nothing of a Gaussian is left
+        both = torch.stack([one.flatten() / (one.norm() if one.any() else 1.0) for one in made], 1)
         if not min(sizes) > 0 or not float(torch.linalg.svdvals(both)[-1]) > 1e-4:
-            got, cure = f"center {self.center}, surround {self.surround} on {height} x {width} px", "a larger surround"
+            got, cure = (
+                f"center {self.center}, surround {self.surround} on {height} x {width} px",
+                "a larger surround, in the kernel",
+            )
             wanted = "two Gaussians that the pixels tell apart"
             raise ContractError(explain("center, surround", wanted=wanted, got=got, cure=cure))
         return both
+
+
+def _scale(given: Any, dimension: str) -> float:
+    """A scale in base units; below 0 it would reward what is rough."""
+    found = magnitude(given, dimension, "scale")
+    if found > 0:
+        return found
+    cure = 'scale="10 ms"' if dimension == "time" else 'scale="0.1 deg"'
+    raise ParameterError(explain("scale", wanted="a scale above 0", got=repr(given), cure=cure))
 
 
 def _weight(path: str, parameter: Tensor) -> Tensor:

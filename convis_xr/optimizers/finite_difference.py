@@ -88,7 +88,10 @@ class FiniteDifference(QuasiNewton):
             "caution": caution,
             "power": power,
         }
-        check_options(options, above_zero=("lr", "spacing"), whole=("max_iter",))
+        numbers = {name: value for name, value in options.items() if name != "curvature"}
+        if spacing is None:
+            del numbers["spacing"]
+        check_options(numbers, above_zero=("lr", "spacing"), whole=("max_iter",))
         if curvature not in _CURVATURES:
             wanted = " or ".join(f'"{name}"' for name in _CURVATURES)
             raise ParameterError(explain("curvature", wanted=wanted, got=repr(curvature), cure='curvature="bfgs"'))

@@ -23,8 +23,9 @@ class Flat:
 
     def __init__(self, parameters: Sequence[Tensor], who: str) -> None:
         self.parts = [part for part in parameters if part.requires_grad]
-        if not self.parts or not all(part.is_floating_point() for part in self.parts):
-            got = "none" if not self.parts else "complex ones"
+        values = sum(part.numel() for part in self.parts)
+        if not values or not all(part.is_floating_point() for part in self.parts):
+            got = "none" if not values else "complex ones"
             wanted, cure = "real parameters that may be fitted", "parameter.requires_grad_(True) for those that may"
             raise ParameterError(explain(who, wanted=wanted, got=got, cure=cure))
         self.dtype = reduce(torch.promote_types, (part.dtype for part in self.parts))
@@ -106,5 +107,6 @@ def is_trusted(s: Tensor, y: Tensor, gradient: float, caution: float, power: flo
     ``y's / s's >= caution * |gradient|**power`` (Li & Fukushima 2001, SIAM J Optim 11:1054, eq. 2.10): so the curvature
     stays positive and bounded from below, for losses that are not convex too.
     """
-    size = float(s @ s)
-    return size > 0 and float(y @ s) / size >= caution * gradient**power
+    size, bend = float(s @ s), float(y @ s)
+    # without caution, too: a straight piece of a loss has no curvature to divide by
+    return size > 0 and bend > 0 and bend / size >= caution * gradient**power

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -110,10 +111,10 @@ class QuasiNewton(torch.optim.Optimizer):
 def check_options(options: dict[str, Any], above_zero: tuple[str, ...], whole: tuple[str, ...]) -> None:
     """Raise a ParameterError where an option is no number, or out of its range."""
     for name, value in options.items():
-        if isinstance(value, str) or value is None:
-            continue
         positive, counted = name in above_zero or name in whole, name in whole
-        if math.isfinite(value) and (value > 0 if positive else value >= 0) and (not counted or value == int(value)):
+        number = float(value) if isinstance(value, numbers.Real) else math.nan
+        fits = number > 0 if positive else number >= 0
+        if math.isfinite(number) and fits and not (counted and number % 1):
             continue
         wanted = f"a {'whole' if counted else 'finite'} number {'above 0' if positive else 'of 0 or more'}"
         raise ParameterError(explain(name, wanted=wanted, got=repr(value), cure=f"{name}=1"))

@@ -140,3 +140,13 @@ def test_wrong_paths_and_strengths_are_told() -> None:
             SmoothTime("conv.weight", 1.0, scale="1 deg")(model)
         with pytest.raises(cx.ContractError, match="two Gaussians that the pixels tell apart"):
             DoG("conv.weight", 1.0, "0.1 deg", "0.1 deg")(model)
+        with pytest.raises(cx.ContractError, match="two Gaussians that the pixels tell apart"):
+            DoG("conv.weight", 1.0, position=("90 deg", "0 deg"))(model)
+        for wrong in ("0 deg", ("0 deg",)):
+            with pytest.raises(cx.ParameterError, match="position: wanted a pair"):
+                DoG("conv.weight", 1.0, position=wrong)(model)
+        for kind, unit in ((SmoothTime, "ms"), (SmoothSpace, "deg")):
+            for size in (-1, 0):
+                with pytest.raises(cx.ParameterError, match="scale: wanted a scale above 0"):
+                    kind("conv.weight", 1.0, scale=f"{size} {unit}")(model)
+    assert L1("conv.weight", np.float32(0.5))(model).item() == 6

@@ -178,3 +178,15 @@ def test_wrong_options_and_losses_are_told() -> None:
         descend(x, lambda x: (x * math.nan).sum(), CautiousLBFGS([x]))
     with pytest.raises(cx.ParameterError, match="may be fitted, got none"):
         CautiousLBFGS([torch.ones(1)]).step(lambda: 1.0)
+    with pytest.raises(cx.ParameterError, match="may be fitted, got none"):
+        CautiousLBFGS([torch.ones(0, requires_grad=True)]).step(lambda: 1.0)
+    for options in ({"lr": "1"}, {"lr": [1]}, {"tolerance_grad": None}, {"caution": None}):
+        with pytest.raises(cx.ParameterError, match=f"{next(iter(options))}: wanted a finite number"):
+            CautiousLBFGS([x], **options)
+
+
+def test_a_straight_piece_of_a_loss_adds_no_curvature_even_without_caution() -> None:
+    x = place(3.0, 2.0)
+    descend(x, lambda x: x.sum(), CautiousLBFGS([x], caution=0, max_iter=3))
+    assert bool(x.isfinite().all())
+    assert float(x.detach().sum()) < 5

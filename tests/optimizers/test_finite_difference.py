@@ -133,3 +133,6 @@ def test_wrong_options_are_told() -> None:
         FiniteDifference([x], spacing=0)
     with pytest.raises(cx.ParameterError, match="noise: wanted a finite number of 0 or more"):
         FiniteDifference([x], noise=-1)
+    for wrong in ("0.1", [0.1]):
+        with pytest.raises(cx.ParameterError, match="spacing: wanted a finite number above 0"):
+            FiniteDifference([x], spacing=wrong)  # type: ignore[arg-type]

@@ -14,6 +14,9 @@ from convis_xr.errors import ContractError, explain
 from convis_xr.sampling import Sampling
 from convis_xr.units import magnitude
 
+#: samples of a basis; more are a mistake in the offset
+LONGEST = 10**6
+
 
 def raised_cosines(
     n: int,
@@ -79,6 +82,9 @@ def raised_cosines(
     peaks = ends[0] + spacing * np.arange(n)
     # a bump ends two peaks after its own
     count = math.floor((math.exp(peaks[-1] + 2 * spacing) - shift) / step) + 1
+    if count > LONGEST:
+        got, cure = f"{count} samples, as the last bump ends two peaks after its own", "more bumps, or a larger offset"
+        raise ContractError(explain("offset", wanted=f"at most {LONGEST} samples", got=got, cure=cure))
     away = (np.log(np.arange(count) * step + shift) - peaks[:, None]) * (math.pi / 2 / spacing)
     values = np.where(np.abs(away) < math.pi, 0.5 * np.cos(away) + 0.5, 0.0)
     return _labelled(_scaled(values, normalize, orthogonal), np.exp(peaks) - shift, sampling)
@@ -86,7 +92,7 @@ def raised_cosines(
 
 def _scaled(values: np.ndarray[Any, Any], normalize: bool, orthogonal: bool) -> np.ndarray[Any, Any]:
     left, singular, right = np.linalg.svd(values, full_matrices=False)
-    if singular[-1] < 1e-6 * singular[0]:
+    if len(singular) < len(values) or not singular[-1] >= 1e-6 * singular[0] > 0:
         wanted, got = f"fewer bumps than {len(values)}", f"samples that cannot tell them apart: {values.shape[1]}"
         raise ContractError(explain("n", wanted=wanted, got=got, cure="fewer bumps, a larger offset, or a smaller dt"))
     if orthogonal:

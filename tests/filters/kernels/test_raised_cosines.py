@@ -53,6 +53,10 @@ def test_wrong_arguments_are_told() -> None:
         raised_cosines(1, "2 ms", "50 ms", dt="1 ms")
     with pytest.raises(cx.ContractError, match="samples that cannot tell them apart"):
         raised_cosines(10, "1 ms", "3 ms", dt="1 ms")
+    with pytest.raises(cx.ContractError, match="samples that cannot tell them apart: 1"):
+        raised_cosines(5, "2 ms", "50 ms", dt="1 s")
+    with pytest.raises(cx.ContractError, match="offset: wanted at most 1000000 samples"):
+        raised_cosines(2, "0 ms", "1 ms", offset="1e-9 ms", dt="1 ms")
     with pytest.raises(cx.UnitError, match="first"):
         raised_cosines(5, 2, "50 ms", dt="1 ms")
     with pytest.raises(cx.ContractError, match="time step"):
