@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,7 +18,8 @@ from convis_xr.errors import ContractError, ParameterError, explain
 from convis_xr.layer import Layer
 from convis_xr.pairing import check_response, stretch
 from convis_xr.parameters import Parameter
-from convis_xr.units import is_bare, magnitude
+from convis_xr.parameters.parameter import read_value
+from convis_xr.units import is_bare
 
 #: from path to what is added to the parameter, in its base unit
 Direction = Mapping[str, Any]
@@ -90,7 +92,7 @@ def directions(
     >>> float(loss.sel(direction="tau").idxmin()), loss.span.item(), loss.span_units.item()
     (-0.5, 0.008, 's')
     """
-    course = np.linspace(-1, 1, 21) if offsets is None else np.asarray(offsets, np.float64)
+    course = _course(offsets)
     if not isinstance(along, Mapping) or not along:
         got, cure = type(along).__name__, 'along={"tau": "1 ms"}'
         raise ParameterError(explain("along", wanted="at least one named direction", got=got, cure=cure))
@@ -132,6 +134,7 @@ def random_direction(model: Layer, *, size: float = 0.1, seed: int = 0, paths: S
     >>> round(abs(float(step["tau"])), 6)
     0.001
     """
+    _check_number("size", size)
     draws, made = np.random.default_rng(seed), {}
     for path in _paths(model, paths):
         value = model.p[path].detach().cpu().numpy().astype(np.float64)
@@ -149,13 +152,16 @@ def between(model: Layer, other: Layer | Mapping[str, Any]) -> Values:
     other : Layer or mapping
         Another model of the same parameters, or what `get_parameters` gave.
     """
+    if not isinstance(other, Layer | Mapping):
+        wanted, cure = "a model or a mapping of paths to values", "model.get_parameters() of another"
+        raise ParameterError(explain("other", wanted=wanted, got=type(other).__name__, cure=cure))
     values = other.get_parameters() if isinstance(other, Layer) else dict(other)
     own = model.get_parameters()
     unknown = sorted(set(values) ^ set(own))
     if unknown:
         got, cure = f"a difference in {unknown[0]}", "a model of the same kind, or what its get_parameters() gave"
         raise ParameterError(explain("other", wanted="the same parameters", got=got, cure=cure))
-    changes = {path: np.asarray(values[path], np.float64) - own[path] for path in own}
+    changes = {path: _in_base_units(model, path, values[path]) - own[path] for path in own}
     return {path: change for path, change in changes.items() if change.any()}
 
 
@@ -189,6 +195,8 @@ def difference_gradient(
     dict of str to ndarray
         In base units.
     """
+    _check_number("spacing", spacing, above_zero=True)
+    _check_number("size", size)
     compare = _Comparison(model, stimulus, response, loss, output, options)
     slopes, scales = {}, {}
     for path in _paths(model, paths):
@@ -235,13 +243,18 @@ class _Comparison:
                     if isinstance(parameter, Parameter):
                         parameter.check(moved)
                     parameter.copy_(moved)
-            return float(self._loss(self._predict(), self._response))
+            found = self._loss(self._predict(), self._response)
         except ParameterError:
             return float("nan")
         finally:
             with torch.no_grad():
                 for path, value in own.items():
                     self._model.p[path].copy_(value)
+        if np.ndim(found) or not np.issubdtype(np.asarray(found).dtype, np.number):
+            got = f"shape {np.shape(found)}" if np.ndim(found) else type(found).__name__
+            cure = "lambda prediction, response: float(((prediction - response) ** 2).mean())"
+            raise ContractError(explain("loss", wanted="a number", got=got, cure=cure))
+        return float(found)
 
     def _predict(self) -> xr.DataArray:
         made = run(self._model, self._stimulus, **self._options)[self._output].isel({dims.TIME: self._part})
@@ -254,23 +267,48 @@ def _checked(model: Layer, name: str, given: Any) -> Values:
     made = {}
     for path, added in step.items():
         [known] = _paths(model, [path])
-        parameter = model.p[known]
-        if isinstance(parameter, Parameter) and parameter.ndim == 0 and not isinstance(added, np.ndarray | float):
-            values = np.asarray(magnitude(added, parameter.dimension, path))
-        else:
-            plain = added.magnitude if hasattr(added, "magnitude") and not is_bare(added) else added
-            values = np.asarray(plain, np.float64)
-        if values.shape != tuple(parameter.shape):
-            wanted, got = f"numbers of shape {tuple(parameter.shape)}", f"shape {values.shape}"
-            raise ParameterError(explain(path, wanted=wanted, got=got, cure="an array like the parameter"))
-        made[path] = values
+        made[known] = _in_base_units(model, known, added)
     return made
+
+
+def _in_base_units(model: Layer, path: str, given: Any) -> npt.NDArray[Any]:
+    """A quantity or array, in the form of a parameter; an array without a unit counts in base units."""
+    parameter = model.p[path]
+    wants_unit = parameter.ndim == 0 and not isinstance(given, np.ndarray | float)
+    if isinstance(parameter, Parameter) and (wants_unit or not is_bare(given)):
+        values = read_value(given, parameter.dimension, path).cpu().double().numpy()
+    else:
+        values = np.asarray(given, np.float64)
+    if values.shape != tuple(parameter.shape):
+        wanted, got = f"numbers of shape {tuple(parameter.shape)}", f"shape {values.shape}"
+        raise ParameterError(explain(path, wanted=wanted, got=got, cure="an array like the parameter"))
+    if not np.isfinite(values).all():
+        raise ParameterError(explain(path, wanted="finite numbers", got="NaN or infinity", cure="finite numbers"))
+    return values
+
+
+def _course(offsets: Any) -> npt.NDArray[np.float64]:
+    if offsets is None:
+        return np.linspace(-1, 1, 21)
+    given = np.asarray(offsets)
+    if given.ndim == 1 and given.dtype.kind in "iuf" and np.isfinite(given).all():
+        return given.astype(np.float64)
+    cure = "offsets=[-1, 0, 1]"
+    raise ParameterError(explain("offsets", wanted="a sequence of finite numbers", got=repr(offsets), cure=cure))
+
+
+def _check_number(name: str, value: Any, *, above_zero: bool = False) -> None:
+    if isinstance(value, numbers.Real) and np.isfinite(float(value)) and (float(value) > 0 or not above_zero):
+        return
+    wanted = "a number above 0" if above_zero else "a finite number"
+    raise ParameterError(explain(name, wanted=wanted, got=repr(value), cure=f"{name}=0.1"))
 
 
 def _paths(model: Layer, paths: Sequence[str] | None) -> list[str]:
     """Checked paths of parameters; by default those that may be fitted."""
     if paths is None:
         return [path for path, value in model.named_parameters() if value.requires_grad]
+    paths = [paths] if isinstance(paths, str) else paths
     known = dict(model.named_parameters())
     for path in paths:
         if path not in known:

@@ -124,3 +124,31 @@ def test_wrong_directions_are_told() -> None:
         directions(model, film(), response.assign_coords(time=response.time + 1), {"tau": "1 ms"}, **QUIET)
     with pytest.raises(cx.ParameterError, match="other: wanted the same parameters, got a difference in"):
         between(model, cx.models.LN())
+    with pytest.raises(cx.ParameterError, match="other: wanted a model or a mapping"):
+        between(model, 3)  # type: ignore[arg-type]
+    with pytest.raises(cx.ParameterError, match=r"conv.weight: wanted numbers of shape \(1, 1, 3, 1, 1\)"):
+        between(cx.models.LN((3, 1, 1)), cx.models.LN((1, 1, 1)))
+    with pytest.raises(cx.ParameterError, match="tau: wanted finite numbers"):
+        directions(model, film(), response, {"tau": np.nan}, **QUIET)
+    for offsets in (1.0, [[0.0, 1.0]], [np.nan], ["a"]):
+        with pytest.raises(cx.ParameterError, match="offsets: wanted a sequence of finite numbers"):
+            directions(model, film(), response, {"tau": "1 ms"}, offsets=offsets, **QUIET)  # type: ignore[arg-type]
+    for loss in (lambda p, r: p, lambda p, r: None):
+        with pytest.raises(cx.ContractError, match="loss: wanted a number, got"):
+            directions(model, film(), response, {"tau": "1 ms"}, loss=loss, **QUIET)
+    for spacing in (0, -1e-3, np.nan, "1 ms"):
+        with pytest.raises(cx.ParameterError, match="spacing: wanted a number above 0"):
+            difference_gradient(model, film(), response, spacing=spacing, **QUIET)  # type: ignore[arg-type]
+    with pytest.raises(cx.ParameterError, match="size: wanted a finite number"):
+        random_direction(model, size=np.nan)
+
+
+def test_a_value_with_a_unit_is_converted_whatever_its_shape() -> None:
+    assert float(between(cx.filters.LowPass("5 ms"), {"tau": "8 ms"})["tau"]) == pytest.approx(0.003)
+    assert set(random_direction(cx.filters.LowPass("5 ms"), paths="tau")) == {"tau"}
+    model, weight = cx.models.LN((2, 1, 1)), np.ones((1, 1, 2, 1, 1))
+    percent = cx.units.Quantity(100 * weight, "percent")
+    found = directions(model, film(), model(film()), {"conv.weight": percent}, offsets=[0.0], **QUIET)
+    assert found.span.item() == pytest.approx(np.sqrt(2))
+    with pytest.raises(cx.UnitError, match=r"conv.weight"):
+        directions(model, film(), model(film()), {"conv.weight": cx.units.Quantity(weight, "ms")}, **QUIET)
