@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 import time
 import warnings
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from convis_xr.coordinates import grid
 from convis_xr.errors import ContractError, ParameterError, explain
 from convis_xr.fitting.glm_design import Design
 from convis_xr.models import GLM
+from convis_xr.options import set_options
 from convis_xr.sampling import Sampling
 from convis_xr.units import Quantity
 
@@ -94,8 +96,7 @@ def fit_glm(
     if not isinstance(model, GLM):
         cure = "cx.fit for other models"
         raise ParameterError(explain("model", wanted="a GLM", got=type(model).__name__, cure=cure))
-    if not (math.isfinite(ridge) and ridge >= 0):
-        raise ParameterError(explain("ridge", wanted="a number of 0 or more", got=repr(ridge), cure="ridge=0.1"))
+    _check_options(ridge, iterations, tolerance)
     design = Design(model, stimulus, counts)
     cells = _begin(design, ridge)
     losses, seconds = [], []
@@ -115,6 +116,16 @@ def fit_glm(
         cell.finish(design.columns(cell.number))
     _write(model, design, cells)
     return _result(model, design, cells, losses, seconds)
+
+
+def _check_options(ridge: float, iterations: int, tolerance: float) -> None:
+    for name, value, cure in (("ridge", ridge, 0.1), ("tolerance", tolerance, 1e-10)):
+        number = float(value) if isinstance(value, numbers.Real) else math.nan
+        if not (math.isfinite(number) and number >= 0):
+            raise ParameterError(explain(name, wanted="a number of 0 or more", got=repr(value), cure=f"{name}={cure}"))
+    if isinstance(iterations, bool) or not isinstance(iterations, numbers.Integral) or iterations < 1:
+        wanted, got = "a whole number above 0", repr(iterations)
+        raise ParameterError(explain("iterations", wanted=wanted, got=got, cure="iterations=50"))
 
 
 @dataclass
@@ -211,7 +222,7 @@ class _Cell:
 
 def _undetermined(cell: int, got: str) -> ContractError:
     wanted = f"data that tell all parameters of cell {cell} apart"
-    cure = "a stimulus that varies, spikes of every source, fewer components, or ridge=0.1"
+    cure = "a stimulus that varies, more spikes, some of every source, fewer components, or ridge=0.1"
     return ContractError(explain("fit_glm", wanted=wanted, got=got, cure=cure))
 
 
@@ -291,5 +302,9 @@ def _result(model: GLM, design: Design, cells: list[_Cell], losses: list[float],
     made["loss"] = ("epoch", np.array(losses), {"units": "1"})
     made["seconds"] = ("epoch", np.array(seconds), {"units": "s"})
     if model.lags:
-        made["spike_filters"] = model.spike_filters.rename({dims.TIME: "age"})
-    return made.assign_coords({dims.TIME: lag, **design.labels})
+        with set_options(dt=Quantity(design.dt, "s")):
+            made["spike_filters"] = model.spike_filters.rename({dims.TIME: "age"})
+    made = made.assign_coords({dims.TIME: lag, **design.labels})
+    if "source" in made.dims and dims.CELL in made.coords:
+        made = made.assign_coords(source=made[dims.CELL].values)
+    return made

@@ -157,6 +157,10 @@ class GLM(RandomLayer):
     @property
     def spike_filters(self) -> xr.DataArray:
         """The filters of spikes (cell, source, time): what a spike adds to the logarithm of a rate, by its age [s]."""
+        if not self.lags:
+            cure = 'GLM(..., history=cx.filters.kernels.raised_cosines(5, "2 ms", "50 ms", dt="1 ms"))'
+            wanted, got = "a model with history or coupling", "one without"
+            raise ContractError(explain("spike_filters", wanted=wanted, got=got, cure=cure))
         sampling = Sampling(Quantity(self.basis_steps[0], "s") if self.basis_steps else None)
         numbers = np.arange(self.stimulus.weight.shape[0])
         coords = grid({dims.TIME: self.lags}, sampling, start=sampling.need_dt("spike_filters"))
@@ -217,6 +221,8 @@ class GLM(RandomLayer):
         if not bool(counts.isfinite().all()):
             cure = "a part without gaps: what follows from a spike that nobody saw cannot be told"
             raise ContractError(explain("counts", wanted="finite values", got="NaN or infinity", cure=cure))
+        if bool((counts < 0).any()):
+            raise ContractError(explain("counts", wanted="0 or more", got="negative ones", cure="spikes per step"))
 
     def _basis(self, name: str, given: Any) -> Tensor | None:
         """The values of a basis (component, lag), whose time step is kept."""
@@ -227,6 +233,9 @@ class GLM(RandomLayer):
             got = f"dims {plain.dims}" if hasattr(plain, "dims") else type(plain).__name__
             cure = 'cx.filters.kernels.raised_cosines(5, "2 ms", "50 ms", dt="1 ms")'
             raise ParameterError(explain(name, wanted="a basis (component, time)", got=got, cure=cure))
+        if plain.dtype.kind not in "biuf" or not np.isfinite(plain.values).all():
+            got, cure = "others" if plain.dtype.kind in "biuf" else str(plain.dtype), "a look at what made it"
+            raise ParameterError(explain(name, wanted="a basis of finite numbers", got=got, cure=cure))
         step = step_of(plain)
         self.basis_steps += [] if step is None else [step]
         return torch.from_numpy(np.array(plain.transpose(dims.COMPONENT, dims.TIME).values, np.float64))

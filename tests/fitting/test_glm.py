@@ -217,6 +217,35 @@ def test_data_that_cannot_tell_are_told(recording: tuple) -> None:
         fit_glm(cx.models.LN(), film, counts)  # type: ignore[arg-type]
     with pytest.raises(cx.ParameterError, match="ridge: wanted a number of 0 or more"):
         fit_glm(model_of(), film, counts, ridge=-1)
+    for wrong in ({"ridge": "1"}, {"ridge": None}, {"tolerance": np.nan}, {"tolerance": -1.0}):
+        with pytest.raises(cx.ParameterError, match=f"{next(iter(wrong))}: wanted a number of 0 or more"):
+            fit_glm(model_of(), film, counts, **wrong)
+    for times in (0, -1, 2.5, True):
+        with pytest.raises(cx.ParameterError, match="iterations: wanted a whole number above 0"):
+            fit_glm(model_of(), film, counts, iterations=times)  # type: ignore[arg-type]
+
+
+def test_one_negative_count_is_told_even_among_those_that_are_only_history(recording: tuple) -> None:
+    film, counts = (data.isel(time=slice(0, 500)) for data in recording)
+    counts = counts.astype(int).copy()
+    counts[2, 1] = -1
+    with pytest.raises(cx.ContractError, match="0 or more, got negative"):
+        fit_glm(model_of(), film, counts)
+
+
+def test_sources_have_the_labels_of_the_cells(recording: tuple) -> None:
+    film, counts = (data.isel(time=slice(0, 4000)) for data in recording)
+    found = fit_glm(model_of(), film, counts.assign_coords(cell=["on", "off"]))
+    assert list(found.source) == ["on", "off"]
+    assert found.spike_filters.sel(cell="on", source="off").identical(found.spike_filters[0, 1])
+
+
+def test_a_basis_without_labels_of_time_has_the_step_of_the_stimulus(recording: tuple) -> None:
+    film, counts = (data.isel(time=slice(0, 4000)) for data in recording)
+    model, bare = model_of(), cx.models.GLM((3, 2, 2), 2, OWN.drop_vars("time"), OTHERS.drop_vars("time"))
+    assert model.stimulus.weight.shape == bare.stimulus.weight.shape
+    found, again = fit_glm(model, film, counts), fit_glm(bare, film, counts)
+    xr.testing.assert_allclose(found.spike_filters, again.spike_filters)
 
 
 def test_a_filter_that_goes_to_infinity_is_warned_of() -> None:

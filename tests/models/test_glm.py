@@ -183,5 +183,16 @@ def test_wrong_input_is_told() -> None:
     film = torch.zeros(1, 1, 5, 2, 3)
     with pytest.raises(cx.ContractError, match=r"counts: wanted \(batch, 1, time: 5, 1, cell: 2\), got shape"):
         model.advance(context_of(model), film, None, torch.zeros(1, 1, 5, 1, 3))
+    with pytest.raises(cx.ContractError, match="counts: wanted 0 or more"):
+        model.advance(context_of(model), film, None, -torch.ones(1, 1, 5, 1, 2))
     with pytest.raises(cx.ContractError, match="counts: wanted finite values"):
         model.advance(context_of(model), film, None, torch.full((1, 1, 5, 1, 2), torch.nan))
+
+
+def test_a_basis_of_no_numbers_and_filters_that_are_none_are_told() -> None:
+    basis = cx.filters.kernels.raised_cosines(3, "2 ms", "10 ms", dt="2 ms")
+    for wrong in (basis * np.nan, basis.astype(complex)):
+        with pytest.raises(cx.ParameterError, match="coupling: wanted a basis of finite numbers"):
+            cx.models.GLM((1, 1, 1), coupling=wrong)
+    with pytest.raises(cx.ContractError, match="spike_filters: wanted a model with history or coupling"):
+        _ = cx.models.GLM((1, 1, 1)).spike_filters
