@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 import xarray as xr
 from torch import Tensor
@@ -106,6 +108,7 @@ def optimize_stimulus(
     >>> bool(np.allclose(found.stimulus, field / np.sqrt((field**2).mean()), atol=1e-6))
     True
     """
+    _check_options(goal, steps, tolerance, seed)
     reference, sampling = check_stimulus(like, "like")
     allowed = _Allowed.of(limits if limits is not None else valid_range(reference), rms, mean)
     names = tuple(str(dim) for dim in reference.dims)
@@ -123,7 +126,12 @@ def optimize_stimulus(
         model.begin(context, model.initial, x.detach()[:, :, :1])
         with torch.enable_grad():
             value = _scalar(goal(model.advance(context, x)))
-        [slope] = torch.autograd.grad(value, x)
+        [slope] = torch.autograd.grad(value, x, allow_unused=True)
+        if slope is None:
+            cure = "a goal of the outputs, not of parameters alone"
+            raise ContractError(
+                explain("goal", wanted="a value that depends on the stimulus", got="another", cure=cure)
+            )
         return value.item(), slope
 
     first = allowed.project(known if start == "like" else allowed.noise(known, seed))
@@ -146,14 +154,16 @@ class _Allowed:
     @classmethod
     def of(cls, limits: Any, rms: Any, mean: Any) -> _Allowed:
         if limits is not None:
-            low, high = (float(end) for end in limits)
-            if not low < high:
-                cure = "limits=(0, 1)"
-                raise ContractError(explain("limits", wanted="(low, high), low < high", got=repr(limits), cure=cure))
-            limits = (low, high)
-        if rms is not None and not (math.isfinite(rms) and rms > 0):
+            ends = tuple(limits) if np.ndim(limits) == 1 and len(limits) == 2 else ()
+            if not ends or not all(map(_is_number, ends)) or not ends[0] < ends[1]:
+                wanted, cure = "(low, high), two finite numbers, low < high", "limits=(0, 1)"
+                raise ContractError(explain("limits", wanted=wanted, got=repr(limits), cure=cure))
+            limits = (float(ends[0]), float(ends[1]))
+        if rms is not None and not (_is_number(rms) and rms > 0):
             raise ContractError(explain("rms", wanted="a finite number above 0", got=repr(rms), cure="rms=0.2"))
         middle = 0.0 if limits is None else (limits[0] + limits[1]) / 2
+        if mean is not None and not _is_number(mean):
+            raise ContractError(explain("mean", wanted="a finite number", got=repr(mean), cure=f"mean={middle:g}"))
         chosen = middle if mean is None else float(mean)
         if limits is not None and not limits[0] <= chosen <= limits[1]:
             got, cure = f"{chosen:g}", f"mean={middle:g}"
@@ -238,11 +248,28 @@ def _further(
     return None
 
 
-def _scalar(value: Any) -> Tensor:
-    if not isinstance(value, Tensor) or value.numel() != 1:
-        got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and math.isfinite(float(value))
+
+
+def _check_options(goal: Any, steps: Any, tolerance: Any, seed: Any) -> None:
+    if not callable(goal):
         cure = 'lambda outputs: outputs["response"][0, 0, -1].sum()'
-        raise ContractError(explain("goal", wanted="a scalar Tensor", got=got, cure=cure))
+        raise ParameterError(explain("goal", wanted="a callable", got=type(goal).__name__, cure=cure))
+    if not isinstance(steps, numbers.Integral) or int(steps) < 0:
+        raise ParameterError(explain("steps", wanted="a whole number of 0 or more", got=repr(steps), cure="steps=200"))
+    if not _is_number(tolerance) or not tolerance >= 0:
+        got, cure = repr(tolerance), "tolerance=1e-6"
+        raise ParameterError(explain("tolerance", wanted="a number of 0 or more", got=got, cure=cure))
+    if not isinstance(seed, numbers.Integral):
+        raise ParameterError(explain("seed", wanted="a whole number", got=repr(seed), cure="seed=0"))
+
+
+def _scalar(value: Any) -> Tensor:
+    if not isinstance(value, Tensor) or value.numel() != 1 or value.is_complex():
+        got = f"{value.dtype} of shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+        cure = 'lambda outputs: outputs["response"][0, 0, -1].sum()'
+        raise ContractError(explain("goal", wanted="a real scalar Tensor", got=got, cure=cure))
     if not value.requires_grad:
         cure = "a model with gradients, or surrogates, and a goal in torch"
         raise ContractError(explain("goal", wanted="a value with a gradient", got="one that has none", cure=cure))

@@ -153,7 +153,7 @@ def test_a_cell_of_a_population_is_excited_within_its_range() -> None:
 
 
 def test_wrong_goals_and_limits_are_told() -> None:
-    with pytest.raises(cx.ContractError, match="goal: wanted a scalar Tensor, got shape"):
+    with pytest.raises(cx.ContractError, match=r"goal: wanted a real scalar Tensor, got torch.float64 of shape"):
         optimize_stimulus(cell(), lambda outputs: outputs["response"], grey(), rms=1.0)
     with pytest.raises(cx.ContractError, match="goal: wanted a value with a gradient"):
         optimize_stimulus(cell(), lambda outputs: outputs["response"].detach().sum(), grey(), rms=1.0)
@@ -169,3 +169,25 @@ def test_wrong_goals_and_limits_are_told() -> None:
         optimize_stimulus(cell(), last, grey(), rms=1.0, start="zeros")
     with pytest.raises(cx.ContractError, match="like"):
         optimize_stimulus(cell(), last, np.zeros((4, 3, 2)), rms=1.0)  # type: ignore[arg-type]
+    for limits in ((0, np.inf), (-np.inf, np.inf), (0, np.nan), (0, 1, 2), 0.5, ("0", "1")):
+        with pytest.raises(cx.ContractError, match=r"limits: wanted \(low, high\), two finite numbers"):
+            optimize_stimulus(cell(), last, grey(), limits=limits)  # type: ignore[arg-type]
+    for mean in (np.nan, "x"):
+        with pytest.raises(cx.ContractError, match="mean: wanted a finite number"):
+            optimize_stimulus(cell(), last, grey(), rms=1.0, mean=mean)  # type: ignore[arg-type]
+    with pytest.raises(cx.ContractError, match="rms: wanted a finite number above 0"):
+        optimize_stimulus(cell(), last, grey(), rms="1")  # type: ignore[arg-type]
+    wrong = {"steps": (-1, 1.5), "tolerance": (-1, np.nan), "seed": (1.5,)}
+    for name, value in ((name, value) for name, values in wrong.items() for value in values):
+        with pytest.raises(cx.ParameterError, match=f"{name}: wanted a"):
+            optimize_stimulus(cell(), last, grey(), rms=1.0, **{name: value})
+
+
+def test_goals_that_are_none_or_look_elsewhere_are_told() -> None:
+    model = cell()
+    with pytest.raises(cx.ParameterError, match="goal: wanted a callable, got NoneType"):
+        optimize_stimulus(model, None, grey(), rms=1.0)  # type: ignore[arg-type]
+    with pytest.raises(cx.ContractError, match="goal: wanted a value that depends on the stimulus"):
+        optimize_stimulus(model, lambda outputs: model.weight.sum(), grey(), rms=1.0)
+    with pytest.raises(cx.ContractError, match=r"goal: wanted a real scalar Tensor, got torch.complex128"):
+        optimize_stimulus(model, lambda outputs: last(outputs) * 1j, grey(), rms=1.0)
