@@ -16,6 +16,8 @@ from convis_xr.units import DIMENSIONS, factor
 
 #: labels may be off by this part of a step
 SLACK = 1e-3
+#: values that are looked at together
+VALUES = 2**22
 
 
 def check_response(response: xr.DataArray, *, frames: bool = False, missing: bool = False) -> xr.DataArray:
@@ -107,8 +109,13 @@ def _check_values(response: xr.DataArray, missing: bool) -> None:
         raise ContractError(explain("response", wanted="real numbers", got=str(response.dtype), cure=cure))
     if response.dtype.kind != "f":
         return
-    bad = np.isinf(response) if missing else ~np.isfinite(response)
-    if bool(bad.any()):
+    # a part at a time: a variable of a file, looked at as a whole, stays in memory from then on
+    length = response.sizes[dims.TIME]
+    steps = length if response.chunks else max(1, VALUES * length // response.size)
+    for low in range(0, length, steps):
+        part = response.isel({dims.TIME: slice(low, low + steps)})
+        if not bool((np.isinf(part) if missing else ~np.isfinite(part)).any()):
+            continue
         cure = "response.fillna(0) where nothing was recorded" if not missing else "a look at what wrote it"
         got = "infinity" if missing else "NaN or infinity"
         raise ContractError(explain("response", wanted="finite values", got=got, cure=cure))

@@ -1,5 +1,7 @@
 """A response beside its stimulus: which steps it belongs to, and what cannot be one."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -84,3 +86,17 @@ def test_frames_and_missing_values_where_they_may_be() -> None:
 def test_a_lazy_response_stays_lazy() -> None:
     lazy = xr.DataArray(np.zeros((6, 2)), dims=["time", "cell"]).chunk(time=2)
     assert check_response(lazy).chunks is not None
+
+
+def test_a_response_in_a_file_is_not_taken_into_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("convis_xr.pairing.VALUES", 8)
+    values = counts(0.01 * np.arange(20)).astype("f8").rename("response")
+    values[13] = np.nan
+    values.to_netcdf(tmp_path / "response.nc", engine="h5netcdf")
+    with xr.open_dataset(tmp_path / "response.nc", engine="h5netcdf") as found:
+        assert check_response(found.response, missing=True).isnull().sum() == 1
+    with xr.open_dataset(tmp_path / "response.nc", engine="h5netcdf") as found:
+        checked = check_response(found.response, missing=True)
+        assert not checked.variable._in_memory
+        with pytest.raises(cx.ContractError, match="finite values, got NaN"):
+            check_response(found.response)

@@ -222,7 +222,7 @@ class _Cell:
 
 def _undetermined(cell: int, got: str) -> ContractError:
     wanted = f"data that tell all parameters of cell {cell} apart"
-    cure = "a stimulus that varies, more spikes, some of every source, fewer components, or ridge=0.1"
+    cure = "a stimulus that varies about 0, more spikes, some of every source, fewer components, or ridge=0.1"
     return ContractError(explain("fit_glm", wanted=wanted, got=got, cure=cure))
 
 
