@@ -66,16 +66,18 @@ def fit_glm(
     Returns
     -------
     Dataset
-        A variable for each parameter of the model with its labels (``stimulus.weight`` (cell, time, y, x), ``time`` the
-        lag) and one with ``_error`` added: its standard error, from the inverse of the observed Fisher information
-        (with a ridge, of the penalised one). ``spike_filters`` (cell, source, time). ``log_likelihood`` (cell) [nat],
-        ``bits_per_spike`` (cell) above a constant rate, ``spikes`` (cell), ``loss`` (epoch) the mean penalised negative
-        log-likelihood of a step [nat], ``seconds`` (epoch).
+        A variable for each parameter of the model with its labels (``stimulus.weight`` (cell, time, y, x), ``time``
+        the lag) and one with ``_error`` added: its standard error, from the inverse of the observed Fisher
+        information (with a ridge, of the penalised one). ``spike_filters`` (cell, source, age), ``source`` labelled
+        as the cells. ``log_likelihood`` (cell) [nat], ``bits_per_spike`` (cell) above a constant rate, ``spikes``
+        (cell), ``loss`` (epoch) the mean penalised negative log-likelihood of a step [nat], ``seconds`` (epoch).
 
     Raises
     ------
     ContractError
         Labels, units or shapes that do not fit; NaN; a cell without spikes; parameters that the data do not tell apart.
+    ParameterError
+        Another model; a ridge, a tolerance or a number of iterations that is none.
 
     Warns
     -----

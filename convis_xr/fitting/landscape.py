@@ -79,9 +79,9 @@ def directions(
     Raises
     ------
     ParameterError
-        A path that the model has not, or what cannot be added to its parameter.
+        A path that the model has not, what cannot be added to its parameter, or offsets that are no numbers.
     ContractError
-        A response that does not fit.
+        A response that does not fit, or a loss that gives no number.
 
     Examples
     --------

@@ -122,6 +122,8 @@ class SmoothTime(Regularizer):
 
     Raises
     ------
+    ParameterError
+        When called: a scale that is not above 0.
     ContractError
         When called: the time step is not known (no labelled data were shown, no `set_options(dt=)`), or the parameter
         is no weight over time.
@@ -166,6 +168,8 @@ class SmoothSpace(Regularizer):
 
     Raises
     ------
+    ParameterError
+        When called: a scale that is not above 0.
     ContractError
         When called: the pixel size is not known, or the parameter is no weight over a frame.
     """

@@ -89,7 +89,10 @@ def optimize_stimulus(
     Raises
     ------
     ContractError
-        The goal has no gradient, is no scalar, or is not finite at the start; limits that nothing can keep to.
+        The goal has no gradient, is no real scalar, does not depend on the stimulus, or is not finite at the start;
+        limits that nothing can keep to.
+    ParameterError
+        A number of steps, a tolerance, a seed or a start that is none.
 
     Notes
     -----

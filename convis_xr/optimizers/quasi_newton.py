@@ -48,16 +48,16 @@ class QuasiNewton(torch.optim.Optimizer):
         Raises
         ------
         ParameterError
-            The loss or its gradient is not finite where the call begins.
+            The loss is no number, or it or its gradient is not finite where the call begins.
         """
         flat, evaluate = Flat(self.param_groups[0]["params"], type(self).__name__), torch.enable_grad()(closure)
 
         def look(values: Tensor) -> float:
             flat.set(values)
-            return float(evaluate())
+            return _number(evaluate())
 
         first = evaluate()
-        here = Trial(flat.get(), float(first))
+        here = Trial(flat.get(), _number(first))
         precision = _precision(first, flat)
         gradient = self._gradient(flat, here, look, precision) if math.isfinite(here.loss) else flat.get()
         _check_finite(here.loss, gradient)
@@ -118,6 +118,13 @@ def check_options(options: dict[str, Any], above_zero: tuple[str, ...], whole: t
             continue
         wanted = f"a {'whole' if counted else 'finite'} number {'above 0' if positive else 'of 0 or more'}"
         raise ParameterError(explain(name, wanted=wanted, got=repr(value), cure=f"{name}=1"))
+
+
+def _number(loss: Any) -> float:
+    if isinstance(loss, numbers.Real) or (isinstance(loss, Tensor) and loss.numel() == 1 and not loss.is_complex()):
+        return float(loss)
+    got = f"{loss.dtype} of shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+    raise ParameterError(explain("closure", wanted="a loss that is a number", got=got, cure="return loss.mean()"))
 
 
 def _check_finite(loss: float, gradient: Tensor) -> None:

@@ -131,6 +131,9 @@ def test_wrong_options_are_told() -> None:
         FiniteDifference([x], curvature="full")
     with pytest.raises(cx.ParameterError, match="spacing: wanted a finite number above 0, got 0"):
         FiniteDifference([x], spacing=0)
+    for loss in (lambda: x.detach().repeat(2), lambda: None, lambda: x.sum() * 1j):
+        with pytest.raises(cx.ParameterError, match="closure: wanted a loss that is a number"):
+            FiniteDifference([x]).step(loss)
     with pytest.raises(cx.ParameterError, match="noise: wanted a finite number of 0 or more"):
         FiniteDifference([x], noise=-1)
     for wrong in ("0.1", [0.1]):
