@@ -92,7 +92,7 @@ def optimize_stimulus(
         The goal has no gradient, is no real scalar, does not depend on the stimulus, or is not finite at the start;
         limits that nothing can keep to.
     ParameterError
-        A number of steps, a tolerance, a seed or a start that is none.
+        A number of steps, a tolerance, a seed, a dtype or a start that is none.
 
     Notes
     -----
@@ -112,6 +112,9 @@ def optimize_stimulus(
     True
     """
     _check_options(goal, steps, tolerance, seed)
+    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
+        cure = "dtype=torch.float64"
+        raise ParameterError(explain("dtype", wanted="a real torch.dtype", got=repr(dtype), cure=cure))
     reference, sampling = check_stimulus(like, "like")
     allowed = _Allowed.of(limits if limits is not None else valid_range(reference), rms, mean)
     names = tuple(str(dim) for dim in reference.dims)

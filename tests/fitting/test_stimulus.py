@@ -177,7 +177,7 @@ def test_wrong_goals_and_limits_are_told() -> None:
             optimize_stimulus(cell(), last, grey(), rms=1.0, mean=mean)  # type: ignore[arg-type]
     with pytest.raises(cx.ContractError, match="rms: wanted a finite number above 0"):
         optimize_stimulus(cell(), last, grey(), rms="1")  # type: ignore[arg-type]
-    wrong = {"steps": (-1, 1.5), "tolerance": (-1, np.nan), "seed": (1.5,)}
+    wrong = {"steps": (-1, 1.5), "tolerance": (-1, np.nan), "seed": (1.5,), "dtype": (torch.int64, float)}
     for name, value in ((name, value) for name, values in wrong.items() for value in values):
         with pytest.raises(cx.ParameterError, match=f"{name}: wanted a"):
             optimize_stimulus(cell(), last, grey(), rms=1.0, **{name: value})
