@@ -7,11 +7,12 @@ import math
 import operator
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 import torch
 import xarray as xr
@@ -32,10 +33,32 @@ from convis_xr.fitting.memory import chunk_of
 from convis_xr.fitting.progress import FitProgress
 from convis_xr.fitting.schedule import Batch, Schedule, burn_in_of, horizon_of, split_of
 
+_P = ParamSpec("_P")
+
 #: losses that differ by less are the same but for rounding on another machine
 SAME = 1e-4
 
 
+def _telling(fit: Callable[_P, xr.Dataset]) -> Callable[_P, xr.Dataset]:
+    """Warn of a fit that led nowhere. Who fits piece after piece takes what is wrapped: a piece may be told already."""
+
+    @wraps(fit)
+    def told(*args: _P.args, **kwargs: _P.kwargs) -> xr.Dataset:
+        fitted = fit(*args, **kwargs)
+        if fitted.attrs["best_epoch"] == 0:
+            judge, least = ("validation", "validation_loss") if "validation_loss" in fitted else ("training", "loss")
+            warnings.warn(
+                f"no epoch made the loss of {judge} less than it was at the start ({float(fitted[least][0]):.6g}): "
+                "the model keeps the parameters that it began with; try another learning rate or optimizer",
+                UserWarning,
+                stacklevel=2,
+            )
+        return fitted
+
+    return told
+
+
+@_telling
 def fit(
     model: Any,
     stimulus: Any,
@@ -236,14 +259,6 @@ class _Course:
             last = self._note(began)
             self._end_epoch()
         self._standing.coordinates.restore(self._standing.best)
-        if history.best == 0:
-            judge = "validation" if history.validation_loss else "training"
-            warnings.warn(
-                f"no epoch made the loss of {judge} less than it was at the start ({history.judged(0):.6g}): "
-                "the model keeps the parameters that it began with; try another learning rate or optimizer",
-                UserWarning,
-                stacklevel=3,
-            )
 
     def result(self) -> xr.Dataset:
         """What was seen, and the scores of the best parameters."""
