@@ -83,3 +83,12 @@ def test_recording_to_model(run_example: Any) -> None:
         assert np.corrcoef(own, known)[0, 1] > 0.95
     linear = found["fitted"]["linear"][0].conv.weight.detach().ravel()
     assert np.corrcoef(linear, found["one"].conv.weight.detach().ravel())[0, 1] > 0.94
+
+
+def test_the_tutorial_tells_the_code_of_its_example() -> None:
+    """All of it but the imports and where its files go: what one of them mends, the other has."""
+    told = set((EXAMPLES.parent / "docs" / "tutorial.md").read_text(encoding="utf-8").splitlines())
+    body = (EXAMPLES / "recording_to_model.py").read_text(encoding="utf-8").partition("import convis_xr as cx\n")[2]
+    alone = [line for line in body.splitlines() if line.strip() and line not in told]
+    assert len(alone) == 1
+    assert "sys.argv" in alone[0]

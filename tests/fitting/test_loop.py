@@ -89,7 +89,7 @@ def test_the_loss_is_that_of_an_evaluation(tmp_path: Any) -> None:
     assert fitted.loss.min() == pytest.approx(by_hand, rel=1e-6)
 
 
-@pytest.mark.filterwarnings("ignore:no epoch made")
+@pytest.mark.filterwarnings("ignore:no epoch made")  # whether it learns is not what is asked
 def test_the_best_parameters_come_back() -> None:
     """Steps that are too long lead away: what validation liked best is kept, and the fit ends early."""
     film = _film()
@@ -146,7 +146,7 @@ def test_a_second_call_goes_on_with_the_optimizer() -> None:
     assert one.low.tau.item() == pytest.approx(two.low.tau.item(), rel=1e-4)
 
 
-@pytest.mark.filterwarnings("ignore:no epoch made")
+@pytest.mark.filterwarnings("ignore:no epoch made")  # whether it learns is not what is asked
 def test_only_what_is_named_is_fitted() -> None:
     film = _film()
     model = Cell()

@@ -159,7 +159,7 @@ def test_the_order_is_another_in_each_epoch_and_the_same_for_a_seed() -> None:
     assert len({tuple(order(*one)) for one in ((0, 1), (0, 2), (1, 1))}) == 3
 
 
-@pytest.mark.filterwarnings("ignore:no epoch made")
+@pytest.mark.filterwarnings("ignore:no epoch made")  # whether it learns is not what is asked
 def test_a_burn_in_of_what_the_model_remembers_is_exact() -> None:
     class Finite(cx.Layer):
         def __init__(self) -> None:
@@ -180,7 +180,7 @@ def test_a_burn_in_of_what_the_model_remembers_is_exact() -> None:
     np.testing.assert_allclose(np.sort(one.step_loss), np.sort(other.step_loss), rtol=1e-6)
 
 
-@pytest.mark.filterwarnings("ignore:no epoch made")
+@pytest.mark.filterwarnings("ignore:no epoch made")  # whether it learns is not what is asked
 def test_blocks_without_samples_are_passed_over() -> None:
     film, model = _film(), Model()
     response = _response(film)
@@ -217,7 +217,7 @@ def test_stimulus_and_response_are_read_in_order_and_once() -> None:
     np.testing.assert_array_equal(cx.fit(again, film, response, chunk=13).loss, fitted.loss)
 
 
-@pytest.mark.filterwarnings("ignore:no epoch made")
+@pytest.mark.filterwarnings("ignore:no epoch made")  # whether it learns is not what is asked
 def test_repeats_drawn_for_each_step() -> None:
     film, model = _film(), Model()
     many = xr.concat([_response(film) * factor for factor in (1.0, 2.0, 3.0)], "repeat").assign_attrs(units="count")
