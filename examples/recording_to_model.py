@@ -62,11 +62,11 @@ for cell in feve.cell.values:
 
 fig, axes = plt.subplots(1, 3, figsize=(13, 3.6), layout="constrained", width_ratios=[1, 1.8, 1])
 fields.sel(cell="subunits", time=0.01).plot(ax=axes[0], cmap="RdBu_r", cbar_kwargs={"label": "weight [count]"})
-axes[0].set(title="subunit cell: ASD field, lag 10 ms", aspect="equal", xticks=[-0.6, 0, 0.6])
+axes[0].set(title="subunits: field, 10 ms", aspect="equal", xlabel="x [deg]", ylabel="y [deg]", xticks=[-0.6, 0, 0.6])
 recorded = 100 * repeats.sel(cell="subunits").mean("repeat")[:100]  # Hz, of steps of 10 ms
-axes[1].fill_between(recorded.time, recorded, color="0.85", label="mean of 20 repeats")
+axes[1].fill_between(recorded.time, recorded, color="0.85")
 axes[1].plot(recorded.time, np.transpose([100 * _predict(m, segment)[10:110] for m in fitted["subunits"]]))
 axes[1].set(xlabel="time in the repeat [s]", ylabel="rate [Hz]", title="subunit cell, held-out repeats", ylim=(0, 300))
-axes[1].legend(["LN", "LN-LN", "mean of 20 repeats"], ncols=3, loc="upper center")
+axes[1].legend(["mean of 20 repeats", "LN", "LN-LN"], ncols=3, loc="upper center")
 feve.to_pandas().plot.bar(ax=axes[2], rot=0, ylim=(0, 1.45), ylabel="FEVE [1]", title="explainable variance explained")
 fig.savefig(folder / "recording_to_model.png", dpi=110)
