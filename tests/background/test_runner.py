@@ -33,10 +33,12 @@ class Gated(cx.Layer):
     def __init__(self) -> None:
         super().__init__()
         self.gate = threading.Semaphore(0)
+        self.pieces = 0  # that have come to the gate
         self.low = cx.filters.LowPass("5 ms")
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if x.shape[2] > 1:
+            self.pieces += 1
             assert self.gate.acquire(timeout=60)
         return self.low(x)
 
@@ -60,8 +62,8 @@ def test_it_can_be_paused_stopped_and_gone_on_with() -> None:
     film, model = _film(100), Gated()
     with cx.Runner(model, film, chunk=10) as runner:
         model.gate.release(3)
-        _until(lambda: runner.done == 30)
-        assert runner.running
+        _until(lambda: model.pieces == 4)  # else it could be paused between two pieces
+        assert (runner.running, runner.done) == (True, 30)
         waiting = threading.Thread(target=runner.pause)
         waiting.start()
         _until(lambda: runner.paused)
