@@ -7,16 +7,25 @@ from typing import TYPE_CHECKING
 from convis_xr.lazy import attach
 
 if TYPE_CHECKING:
-    from convis_xr.analysis.covariance_axes import stc_axes as stc_axes
-    from convis_xr.analysis.gaussian_fits import fit_dog as fit_dog
-    from convis_xr.analysis.gaussian_fits import fit_gaussian as fit_gaussian
+    from convis_xr.analysis.fields.covariance_axes import stc_axes as stc_axes
+    from convis_xr.analysis.fields.gaussian_fits import fit_dog as fit_dog
+    from convis_xr.analysis.fields.gaussian_fits import fit_gaussian as fit_gaussian
+    from convis_xr.analysis.fields.least_squares import ridge as ridge
+    from convis_xr.analysis.fields.least_squares import whitened_sta as whitened_sta
+    from convis_xr.analysis.fields.local_prior import ald as ald
+    from convis_xr.analysis.fields.nonlinearities import nonlinearity as nonlinearity
+    from convis_xr.analysis.fields.receptive_fields import receptive_field as receptive_field
+    from convis_xr.analysis.fields.smooth_prior import asd as asd
+    from convis_xr.analysis.fields.smoothing import smooth as smooth
+    from convis_xr.analysis.fields.sparse_prior import ard as ard
+    from convis_xr.analysis.fields.splines import spline_fit as spline_fit
     from convis_xr.analysis.impulses import impulse_response as impulse_response
-    from convis_xr.analysis.least_squares import ridge as ridge
-    from convis_xr.analysis.least_squares import whitened_sta as whitened_sta
-    from convis_xr.analysis.local_prior import ald as ald
-    from convis_xr.analysis.merging import merge as merge
-    from convis_xr.analysis.nonlinearities import nonlinearity as nonlinearity
-    from convis_xr.analysis.receptive_fields import receptive_field as receptive_field
+    from convis_xr.analysis.one_pass.merging import merge as merge
+    from convis_xr.analysis.one_pass.separable import separability as separability
+    from convis_xr.analysis.one_pass.significance import sta_significance as sta_significance
+    from convis_xr.analysis.one_pass.single_pass import moments as moments
+    from convis_xr.analysis.one_pass.spike_triggered import sta as sta
+    from convis_xr.analysis.one_pass.spike_triggered import stc as stc
     from convis_xr.analysis.scores.bootstrap import bootstrap as bootstrap
     from convis_xr.analysis.scores.cc_norm import cc_max as cc_max
     from convis_xr.analysis.scores.cc_norm import cc_norm as cc_norm
@@ -32,17 +41,8 @@ if TYPE_CHECKING:
     from convis_xr.analysis.scores.psth import psth as psth
     from convis_xr.analysis.scores.spike_distances import van_rossum_distance as van_rossum_distance
     from convis_xr.analysis.scores.spike_distances import victor_purpura_distance as victor_purpura_distance
-    from convis_xr.analysis.separable import separability as separability
-    from convis_xr.analysis.significance import sta_significance as sta_significance
-    from convis_xr.analysis.single_pass import moments as moments
-    from convis_xr.analysis.smooth_prior import asd as asd
-    from convis_xr.analysis.smoothing import smooth as smooth
-    from convis_xr.analysis.sparse_prior import ard as ard
     from convis_xr.analysis.spike_events import spike_tables as spike_tables
     from convis_xr.analysis.spike_events import spike_times as spike_times
-    from convis_xr.analysis.spike_triggered import sta as sta
-    from convis_xr.analysis.spike_triggered import stc as stc
-    from convis_xr.analysis.splines import spline_fit as spline_fit
     from convis_xr.analysis.tuning.courses import chirp_response as chirp_response
     from convis_xr.analysis.tuning.courses import flash_response as flash_response
     from convis_xr.analysis.tuning.gratings import contrast_response as contrast_response
@@ -57,9 +57,9 @@ if TYPE_CHECKING:
     from convis_xr.analysis.tuning.indices import preferred as preferred
 
 _WHERE = {
-    "ald": "local_prior",
-    "ard": "sparse_prior",
-    "asd": "smooth_prior",
+    "ald": "fields.local_prior",
+    "ard": "fields.sparse_prior",
+    "asd": "fields.smooth_prior",
     "bits_per_spike": "scores.likelihood",
     "bootstrap": "scores.bootstrap",
     "cc_max": "scores.cc_norm",
@@ -74,37 +74,37 @@ _WHERE = {
     "explained_variance": "scores.explained_variance",
     "fano_factor": "scores.fano_factor",
     "feve": "scores.feve",
-    "fit_dog": "gaussian_fits",
-    "fit_gaussian": "gaussian_fits",
+    "fit_dog": "fields.gaussian_fits",
+    "fit_gaussian": "fields.gaussian_fits",
     "flash_response": "tuning.courses",
     "half_width": "tuning.indices",
     "impulse_response": "impulses",
     "log_likelihood_ratio": "scores.likelihood",
-    "merge": "merging",
-    "moments": "single_pass",
+    "merge": "one_pass.merging",
+    "moments": "one_pass.single_pass",
     "noise_variance": "scores.explainable_variance",
-    "nonlinearity": "nonlinearities",
+    "nonlinearity": "fields.nonlinearities",
     "oracle": "scores.oracle",
     "orientation_selectivity": "tuning.indices",
     "preferred": "tuning.indices",
     "psth": "scores.psth",
-    "receptive_field": "receptive_fields",
-    "ridge": "least_squares",
-    "separability": "separable",
+    "receptive_field": "fields.receptive_fields",
+    "ridge": "fields.least_squares",
+    "separability": "one_pass.separable",
     "size_tuning": "tuning.gratings",
-    "smooth": "smoothing",
+    "smooth": "fields.smoothing",
     "spatial_frequency_tuning": "tuning.gratings",
     "spike_tables": "spike_events",
     "spike_times": "spike_events",
-    "spline_fit": "splines",
-    "sta": "spike_triggered",
-    "sta_significance": "significance",
-    "stc": "spike_triggered",
-    "stc_axes": "covariance_axes",
+    "spline_fit": "fields.splines",
+    "sta": "one_pass.spike_triggered",
+    "sta_significance": "one_pass.significance",
+    "stc": "one_pass.spike_triggered",
+    "stc_axes": "fields.covariance_axes",
     "temporal_frequency_tuning": "tuning.gratings",
     "van_rossum_distance": "scores.spike_distances",
     "victor_purpura_distance": "scores.spike_distances",
-    "whitened_sta": "least_squares",
+    "whitened_sta": "fields.least_squares",
 }
 
 __all__ = sorted(_WHERE)

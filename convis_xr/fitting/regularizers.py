@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +21,7 @@ from convis_xr.units import magnitude
 
 
 @dataclass(frozen=True)
-class Regularizer:
+class Regularizer(ABC):
     """A penalty on one parameter.
 
     Parameters
@@ -56,9 +57,9 @@ class Regularizer:
             raise ParameterError(explain(self.path, wanted=wanted, got="several", cure=cure))
         return float(self.strength) * self.penalty(parameter, self._sampling(model))
 
+    @abstractmethod
     def penalty(self, parameter: Tensor, sampling: Sampling) -> Tensor:
         """Of a strength of 1."""
-        raise NotImplementedError
 
     def _sampling(self, model: Layer) -> Sampling:
         """That of the layer which the parameter belongs to, or else of the model."""
